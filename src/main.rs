@@ -1,0 +1,3 @@
+//! The `atqsim` binary: hands over to `atqsim::cli`.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! What ATQ decides: registry values, sizes, caps, drain rules, dispatch.
+//!
+//! Pure: no clock, no thread, no lock, no file, no random draw. Not the load and not the machine around the pool.
+//! Called by `plan`, `pool`, `engine` and `cli`.

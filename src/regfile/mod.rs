@@ -1,0 +1,1 @@
+//! `.reg` text to registry values and back.

@@ -1,0 +1,98 @@
+//! One seed, many independent random streams, each found by name.
+//!
+//! A stream is addressed by (seed, name, number, purpose), never by "the next one": adding a source, or drawing more
+//! often in one place, disturbs no other stream. That is what lets two variants of a scenario give the same item the
+//! same demand. Not a distribution: those are in `workload`. Called by `workload` only.
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+/// The key of a family of streams: the run's seed mixed with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamKey(u64);
+
+impl StreamKey {
+    /// The family called `name` under `seed`.
+    #[must_use]
+    pub fn new(seed: u64, name: &str) -> StreamKey {
+        let mut state = mix(seed ^ 0x6174_7173_696d_2031);
+        for byte in name.bytes() {
+            state = mix(state ^ u64::from(byte));
+        }
+        StreamKey(state)
+    }
+
+    /// The stream of this family for item `number` and `purpose`.
+    #[must_use]
+    pub fn stream(self, number: u64, purpose: u64) -> Stream {
+        let low = mix(self.0 ^ mix(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ mix(purpose)));
+        let high = mix(low ^ 0xd1b5_4a32_d192_ed03);
+        Stream(Pcg64Mcg::new((u128::from(high) << 64) | u128::from(low)))
+    }
+}
+
+/// One stream of random numbers.
+#[derive(Clone, Debug)]
+pub struct Stream(Pcg64Mcg);
+
+impl Stream {
+    /// A stream for tests and tools: seeded by one number.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Stream {
+        Stream(Pcg64Mcg::seed_from_u64(seed))
+    }
+
+    /// Uniform in [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        // 53 random bits: every value is a multiple of 2^-53, so the result never rounds up to 1.
+        (self.0.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// Uniform in (0, 1]: safe to take the logarithm of.
+    pub fn unit_above_zero(&mut self) -> f64 {
+        1.0 - self.unit()
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
+fn mix(z: u64) -> u64 {
+    let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_addressed_not_sequenced() {
+        let key = StreamKey::new(7, "mail");
+        let mut a = key.stream(3, 1);
+        let first = a.bits();
+        let _ = key.stream(2, 1).bits();
+        assert_eq!(key.stream(3, 1).bits(), first);
+        assert_ne!(key.stream(3, 2).bits(), first);
+        assert_ne!(key.stream(4, 1).bits(), first);
+        assert_ne!(StreamKey::new(7, "mail2").stream(3, 1).bits(), first);
+        assert_ne!(StreamKey::new(8, "mail").stream(3, 1).bits(), first);
+    }
+
+    #[test]
+    fn first_draws_of_neighbouring_items_are_uniform_and_uncorrelated() {
+        let key = StreamKey::new(1, "pop3");
+        let n = 200_000;
+        let draws: Vec<f64> = (0..n).map(|i| key.stream(i, 0).unit()).collect();
+        let mean = draws.iter().sum::<f64>() / n as f64;
+        let lag: f64 = draws.windows(2).map(|w| (w[0] - 0.5) * (w[1] - 0.5)).sum::<f64>() / n as f64;
+        // Standard errors: mean 0.00065, lag-1 covariance 0.00019; four of each.
+        assert!((mean - 0.5).abs() < 0.0026, "{mean}");
+        assert!(lag.abs() < 0.00075, "{lag}");
+    }
+}
