@@ -4,6 +4,8 @@
 //! The house is laid out in layers; `ARCHITECTURE.md` says which room may know which.
 
 pub mod ids;
+pub mod item;
+pub mod metrics;
 pub mod policy;
 pub mod problem;
 pub mod regfile;

@@ -1,0 +1,83 @@
+//! The (event, decision) log of a [`Dispatch`], and its replay through a fresh one.
+//!
+//! This is how a racy engine is tested exactly: whatever order its threads happened to take, the decisions must be
+//! those that the pure policy takes for the same events. Not a trace of times: see `report` for that. Called by
+//! `pool`, the engines and tests.
+
+use super::dispatch::{Decision, Dispatch, Event, Rules};
+
+/// One event and what was decided, without the jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// What happened.
+    pub event: Event<()>,
+    /// What was decided, in order.
+    pub decisions: Vec<Decision<()>>,
+}
+
+/// A log with a bound: it keeps the first lines and counts the rest.
+#[derive(Debug)]
+pub struct DecisionLog {
+    lines: Vec<LogLine>,
+    bound: usize,
+    dropped: u64,
+}
+
+impl DecisionLog {
+    /// An empty log for at most `bound` lines.
+    #[must_use]
+    pub fn new(bound: usize) -> DecisionLog {
+        DecisionLog { lines: Vec::new(), bound, dropped: 0 }
+    }
+
+    /// Adds a line, or counts it when the log is full.
+    pub fn note<J>(&mut self, event: Event<()>, decisions: &[Decision<J>]) {
+        if self.lines.len() < self.bound {
+            self.lines.push(LogLine { event, decisions: decisions.iter().map(Decision::erased).collect() });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// The lines kept.
+    #[must_use]
+    pub fn lines(&self) -> &[LogLine] {
+        &self.lines
+    }
+
+    /// How many lines did not fit.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// Where a replay first differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The line, from 0.
+    pub line: usize,
+    /// The event.
+    pub event: Event<()>,
+    /// What the log says was decided.
+    pub logged: Vec<Decision<()>>,
+    /// What a fresh dispatch decides.
+    pub replayed: Vec<Decision<()>>,
+}
+
+/// Feeds the events to a fresh dispatch.
+///
+/// # Errors
+/// The first line whose decisions differ.
+pub fn replay(rules: &Rules, lines: &[LogLine]) -> Result<(), Box<Difference>> {
+    let mut dispatch: Dispatch<()> = Dispatch::new(rules);
+    let mut out = Vec::new();
+    for (line, LogLine { event, decisions }) in lines.iter().enumerate() {
+        out.clear();
+        dispatch.apply(*event, &mut out);
+        if &out != decisions {
+            return Err(Box::new(Difference { line, event: *event, logged: decisions.clone(), replayed: out }));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,694 @@
+//! Who gets the next thread: the completion port, the work queues' thread requests, growth and retirement of the pool.
+//!
+//! One [`Dispatch`] is the whole policy of one pool. It is told events and answers with decisions; it has no clock, no
+//! thread and no lock, and it does not look into the jobs it hands over. Both engines and [`crate::pool::AtqPool`]
+//! drive it through its one door, [`Dispatch::apply`], and make no policy choice of their own. It is *not* the load,
+//! not the processors (`processors.rs`), and not the arithmetic of the pool's size (`sizing.rs`).
+//!
+//! The rules, by their names in `ARCHITECTURE.md`:
+//!
+//! * **Port order.** Packets leave the port first in, first out; idle threads are released last in, first out; a thread
+//!   that asks while a packet waits takes it at once.
+//!   `ATQ:` completion-port rules, Microsoft "I/O Completion Ports" (win32 docs, `i-o-completion-ports.md`).
+//! * **Runnable limit.** A packet is handed out only while fewer threads than the limit are runnable; a thread that
+//!   waits is not runnable; one that wakes may push the count above the limit. `ATQ:` same page.
+//! * **Posting.** A work queue keeps `requested <= waiting` and `requested + granted <= cap` when it posts, and posts as
+//!   many thread requests as that allows after every enqueue, grant and release.
+//!   `Guess:` our reading of "maximum percentage of ATQ threads that each queue will request" (KB 281868).
+//! * **Empty grant.** A granted thread that finds its queue empty consumes the packet in no time and takes the next.
+//! * **End of a turn.** The thread releases its grant, the queue posts the replacement at the tail, then the thread
+//!   takes the head of the port.
+//! * **Growth.** A thread is created when a packet waits, no thread is idle, and fewer than the pool's size exist.
+//!   `Guess:` growth timing is published nowhere.
+
+use std::collections::VecDeque;
+
+use super::drain::Drain;
+use crate::ids::{ClassId, ThreadId};
+
+/// Everything a [`Dispatch`] needs to know before its first event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Most threads that may exist; at least 1.
+    pub pool_size: u32,
+    /// Most threads that may be runnable when a packet is handed out; at least 1, `u32::MAX` for no limit.
+    pub runnable_limit: u32,
+    /// The classes, indexed by [`ClassId`].
+    pub classes: Vec<ClassRule>,
+}
+
+/// What one class may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClassRule {
+    /// How its items reach the port.
+    pub kind: Kind,
+    /// Most items that may wait; one more is refused.
+    pub max_waiting: usize,
+}
+
+/// How items of a class reach the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Each item is a packet of its own and takes one thread for its service.
+    Requests,
+    /// Items wait in a queue of their own, which asks the port for threads.
+    WorkQueue {
+        /// Most threads that the queue may have granted and requested together; at least 1.
+        cap: u32,
+        /// When a granted thread goes back to the port.
+        drain: Drain,
+    },
+}
+
+/// Names one submitted item, so that it can be withdrawn while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    slot: u32,
+    seq: u64,
+}
+
+impl Ticket {
+    /// The item's number in the order of submission, from 0.
+    #[must_use]
+    pub fn seq(self) -> u64 {
+        self.seq
+    }
+}
+
+/// What happens to the pool. `J` is whatever the caller wants handed to a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<J> {
+    /// An item arrives.
+    Submit {
+        /// Its class.
+        class: ClassId,
+        /// What the thread is to do.
+        job: J,
+    },
+    /// The client of a waiting item gives up.
+    GiveUp {
+        /// The answer to its submission.
+        ticket: Ticket,
+    },
+    /// A thread that was to be created runs, and asks the port for the first time.
+    ThreadStarted {
+        /// The id given with [`Decision::Create`].
+        thread: ThreadId,
+    },
+    /// A thread that was to be created cannot be had.
+    ThreadRefused {
+        /// The id given with [`Decision::Create`].
+        thread: ThreadId,
+    },
+    /// A busy thread begins to wait for something outside: it is not runnable.
+    Blocks {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// A waiting thread goes on: it is runnable again.
+    Wakes {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// A busy thread has finished its item.
+    Finishes {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// An idle thread has had nothing to do for `ThreadTimeout`.
+    IdleTooLong {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// A work queue's cap changes. Lowering it takes no thread away; no effect on a class of requests.
+    SetCap {
+        /// The work queue.
+        class: ClassId,
+        /// The new cap; 0 counts as 1.
+        cap: u32,
+    },
+    /// The pool's size changes. Surplus idle threads retire now, busy ones when they finish.
+    SetPoolSize {
+        /// The new size; 0 counts as 1.
+        size: u32,
+    },
+}
+
+/// What is to be done about an event, in order.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision<J> {
+    /// The submitted item was taken in. If a thread is there for it, its [`Decision::Start`] follows.
+    Queued {
+        /// Its name for a later [`Event::GiveUp`].
+        ticket: Ticket,
+    },
+    /// The submitted item finds no room to wait.
+    Refused {
+        /// What was submitted.
+        job: J,
+    },
+    /// `thread` is to serve this item now.
+    Start {
+        /// Which thread: idle until now, just started, or the one that has just finished.
+        thread: ThreadId,
+        /// The item's class.
+        class: ClassId,
+        /// The item's number in the order of submission.
+        seq: u64,
+        /// What was submitted.
+        job: J,
+    },
+    /// The item has left without being served.
+    Left {
+        /// What was submitted.
+        job: J,
+    },
+    /// A thread is to be created; answer with [`Event::ThreadStarted`] or [`Event::ThreadRefused`].
+    Create {
+        /// Its id.
+        thread: ThreadId,
+    },
+    /// `thread` has nothing to do and waits at the port.
+    Idle {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// `thread` is to end.
+    Retire {
+        /// Which; its id may be used again.
+        thread: ThreadId,
+    },
+}
+
+impl<J> Event<J> {
+    /// The event without the job, for a log.
+    #[must_use]
+    pub fn erased(&self) -> Event<()> {
+        match *self {
+            Event::Submit { class, .. } => Event::Submit { class, job: () },
+            Event::GiveUp { ticket } => Event::GiveUp { ticket },
+            Event::ThreadStarted { thread } => Event::ThreadStarted { thread },
+            Event::ThreadRefused { thread } => Event::ThreadRefused { thread },
+            Event::Blocks { thread } => Event::Blocks { thread },
+            Event::Wakes { thread } => Event::Wakes { thread },
+            Event::Finishes { thread } => Event::Finishes { thread },
+            Event::IdleTooLong { thread } => Event::IdleTooLong { thread },
+            Event::SetCap { class, cap } => Event::SetCap { class, cap },
+            Event::SetPoolSize { size } => Event::SetPoolSize { size },
+        }
+    }
+}
+
+impl<J> Decision<J> {
+    /// The decision without the job, for a log.
+    pub fn erased(&self) -> Decision<()> {
+        match *self {
+            Decision::Queued { ticket } => Decision::Queued { ticket },
+            Decision::Refused { .. } => Decision::Refused { job: () },
+            Decision::Start { thread, class, seq, .. } => Decision::Start { thread, class, seq, job: () },
+            Decision::Left { .. } => Decision::Left { job: () },
+            Decision::Create { thread } => Decision::Create { thread },
+            Decision::Idle { thread } => Decision::Idle { thread },
+            Decision::Retire { thread } => Decision::Retire { thread },
+        }
+    }
+}
+
+/// Counts of one class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ClassCounts {
+    /// Items that wait for a thread.
+    pub waiting: usize,
+    /// Threads that serve an item of the class.
+    pub busy_threads: u32,
+    /// Thread requests in the port (0 for a class of requests).
+    pub requested: u32,
+    /// Threads granted by the port and not yet released (0 for a class of requests).
+    pub granted: u32,
+    /// Grants that found the queue empty.
+    pub stale_grants: u64,
+}
+
+/// Counts of the pool. Three that are easily confused: `busy` serve an item, `live` exist, `goal` is how many may exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Threads that serve an item.
+    pub busy_threads: u32,
+    /// Threads that exist.
+    pub live_threads: u32,
+    /// Threads that may exist: the size, or what creation refused left of it.
+    pub goal_threads: u32,
+    /// Threads that are being created.
+    pub starting_threads: u32,
+    /// Threads that wait at the port.
+    pub idle_threads: u32,
+    /// Busy threads that are not waiting for something outside.
+    pub runnable_threads: u32,
+    /// Packets in the port.
+    pub packets: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Packet {
+    Request(u32),
+    ThreadRequest(ClassId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    Absent,
+    Starting,
+    Idle,
+    Busy { class: ClassId, served_in_turn: u32, waits: bool },
+}
+
+/// A place for one waiting item. `job` is `None` after the item has left and until its packet is popped.
+#[derive(Debug)]
+struct Slot<J> {
+    seq: u64,
+    class: ClassId,
+    job: Option<J>,
+}
+
+#[derive(Debug)]
+struct Class {
+    kind: Kind,
+    max_waiting: usize,
+    /// Slots in order of arrival; used by work queues only. May hold slots whose item has left.
+    queue: VecDeque<u32>,
+    counts: ClassCounts,
+}
+
+/// The policy of one pool. See the module's head.
+#[derive(Debug)]
+pub struct Dispatch<J> {
+    port: VecDeque<Packet>,
+    slots: Vec<Slot<J>>,
+    free_slots: Vec<u32>,
+    /// Items that have left but whose packet is still in the port.
+    gone_in_port: usize,
+    /// Items that have left but whose slot is still in a work queue.
+    gone_in_queues: usize,
+    classes: Vec<Class>,
+    threads: Vec<Thread>,
+    free_threads: Vec<ThreadId>,
+    /// Most recently idle last.
+    idle: Vec<ThreadId>,
+    busy: u32,
+    live: u32,
+    starting: u32,
+    runnable: u32,
+    goal: u32,
+    runnable_limit: u32,
+    next_seq: u64,
+}
+
+impl<J> Dispatch<J> {
+    /// A pool without threads and without work.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Dispatch<J> {
+        let class = |rule: &ClassRule| Class {
+            kind: match rule.kind {
+                Kind::WorkQueue { cap, drain } => Kind::WorkQueue { cap: cap.max(1), drain },
+                Kind::Requests => Kind::Requests,
+            },
+            max_waiting: rule.max_waiting,
+            queue: VecDeque::new(),
+            counts: ClassCounts::default(),
+        };
+        Dispatch {
+            port: VecDeque::new(),
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            gone_in_port: 0,
+            gone_in_queues: 0,
+            classes: rules.classes.iter().map(class).collect(),
+            threads: Vec::new(),
+            free_threads: Vec::new(),
+            idle: Vec::new(),
+            busy: 0,
+            live: 0,
+            starting: 0,
+            runnable: 0,
+            goal: rules.pool_size.max(1),
+            runnable_limit: rules.runnable_limit.max(1),
+            next_seq: 0,
+        }
+    }
+
+    /// Tells what happened; the decisions are appended to `out` in the order in which they are to be carried out.
+    ///
+    /// # Panics
+    /// On an event that cannot be (a thread that is not busy finishes): that is a bug of the caller.
+    pub fn apply(&mut self, event: Event<J>, out: &mut Vec<Decision<J>>) {
+        match event {
+            Event::Submit { class, job } => self.submit(class, job, out),
+            Event::GiveUp { ticket } => self.give_up(ticket, out),
+            Event::ThreadStarted { thread } => {
+                assert_eq!(self.threads[thread.index()], Thread::Starting, "{thread:?} was not being created");
+                self.starting -= 1;
+                self.live += 1;
+                self.ask(thread, out);
+            }
+            Event::ThreadRefused { thread } => {
+                assert_eq!(self.threads[thread.index()], Thread::Starting, "{thread:?} was not being created");
+                self.starting -= 1;
+                self.forget(thread);
+                // What the system refuses once it refuses again: the pool goes on with what it has.
+                self.goal = self.live + self.starting;
+            }
+            Event::Blocks { thread } => {
+                self.set_waits(thread, true);
+                self.runnable -= 1;
+            }
+            Event::Wakes { thread } => {
+                self.set_waits(thread, false);
+                self.runnable += 1;
+            }
+            Event::Finishes { thread } => self.finish(thread, out),
+            Event::IdleTooLong { thread } => {
+                if let Some(at) = self.idle.iter().position(|t| *t == thread) {
+                    self.idle.remove(at);
+                    self.retire(thread, out);
+                }
+            }
+            Event::SetCap { class, cap } => {
+                if let Kind::WorkQueue { cap: old, .. } = &mut self.classes[class.index()].kind {
+                    *old = cap.max(1);
+                    self.post(class);
+                }
+            }
+            Event::SetPoolSize { size } => {
+                self.goal = size.max(1);
+                while self.live + self.starting > self.goal && !self.idle.is_empty() {
+                    let thread = self.idle.remove(0);
+                    self.retire(thread, out);
+                }
+            }
+        }
+        self.release_idle(out);
+        self.grow(out);
+        #[cfg(debug_assertions)]
+        self.check();
+    }
+
+    /// Counts of the pool.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            busy_threads: self.busy,
+            live_threads: self.live,
+            goal_threads: self.goal,
+            starting_threads: self.starting,
+            idle_threads: self.idle.len() as u32,
+            runnable_threads: self.runnable,
+            packets: self.port.len() - self.gone_in_port,
+        }
+    }
+
+    /// Counts of one class.
+    #[must_use]
+    pub fn class_counts(&self, class: ClassId) -> ClassCounts {
+        self.classes[class.index()].counts
+    }
+
+    /// How many classes there are.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Takes every waiting item out, in order of submission: the pool is being closed.
+    pub fn withdraw_all(&mut self) -> Vec<(ClassId, J)> {
+        self.port.clear();
+        self.gone_in_port = 0;
+        self.gone_in_queues = 0;
+        self.free_slots.clear();
+        for class in &mut self.classes {
+            class.queue.clear();
+            class.counts.waiting = 0;
+            class.counts.requested = 0;
+        }
+        let mut slots: Vec<Slot<J>> = std::mem::take(&mut self.slots);
+        slots.sort_by_key(|slot| slot.seq);
+        slots.into_iter().filter_map(|slot| slot.job.map(|job| (slot.class, job))).collect()
+    }
+
+    fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
+        let state = &mut self.classes[class.index()];
+        let room = state.counts.waiting < state.max_waiting;
+        // An item that a thread can take at once needs no room to wait in.
+        if !room && !(state.max_waiting == 0 && self.would_start_at_once(class)) {
+            out.push(Decision::Refused { job });
+            return;
+        }
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let slot = match self.free_slots.pop() {
+            Some(slot) => {
+                self.slots[slot as usize] = Slot { seq, class, job: Some(job) };
+                slot
+            }
+            None => {
+                self.slots.push(Slot { seq, class, job: Some(job) });
+                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 items wait")
+            }
+        };
+        let state = &mut self.classes[class.index()];
+        state.counts.waiting += 1;
+        match state.kind {
+            Kind::Requests => self.port.push_back(Packet::Request(slot)),
+            Kind::WorkQueue { .. } => {
+                state.queue.push_back(slot);
+                self.post(class);
+            }
+        }
+        out.push(Decision::Queued { ticket: Ticket { slot, seq } });
+    }
+
+    /// Whether an item of `class` that arrives now is served without waiting.
+    fn would_start_at_once(&self, class: ClassId) -> bool {
+        let state = &self.classes[class.index()];
+        let below_cap = match state.kind {
+            Kind::Requests => true,
+            Kind::WorkQueue { cap, .. } => state.counts.requested + state.counts.granted < cap,
+        };
+        let thread = !self.idle.is_empty() || self.live + self.starting < self.goal;
+        below_cap && thread && self.port.is_empty() && self.runnable < self.runnable_limit
+    }
+
+    fn give_up(&mut self, ticket: Ticket, out: &mut Vec<Decision<J>>) {
+        let Some(slot) = self.slots.get_mut(ticket.slot as usize) else { return };
+        if slot.seq != ticket.seq {
+            return;
+        }
+        let Some(job) = slot.job.take() else { return };
+        let class = &mut self.classes[slot.class.index()];
+        class.counts.waiting -= 1;
+        match class.kind {
+            Kind::Requests => self.gone_in_port += 1,
+            Kind::WorkQueue { .. } => self.gone_in_queues += 1,
+        }
+        out.push(Decision::Left { job });
+        let gone = self.gone_in_port + self.gone_in_queues;
+        if gone > 64 && gone * 2 > self.slots.len() - self.free_slots.len() {
+            self.sweep_gone();
+        }
+    }
+
+    /// Frees the slots of items that have left, so that memory follows the items that wait and not those that ever did.
+    fn sweep_gone(&mut self) {
+        let (slots, free) = (&self.slots, &mut self.free_slots);
+        let mut keep = |slot: u32| {
+            let stays = slots[slot as usize].job.is_some();
+            if !stays {
+                free.push(slot);
+            }
+            stays
+        };
+        self.port.retain(|packet| match packet {
+            Packet::Request(slot) => keep(*slot),
+            Packet::ThreadRequest(_) => true,
+        });
+        for class in &mut self.classes {
+            class.queue.retain(|slot| keep(*slot));
+        }
+        self.gone_in_port = 0;
+        self.gone_in_queues = 0;
+    }
+
+    fn finish(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+        let Thread::Busy { class, served_in_turn, waits } = self.threads[thread.index()] else {
+            panic!("{thread:?} finishes but is not busy");
+        };
+        assert!(!waits, "{thread:?} finishes while it waits");
+        let state = &mut self.classes[class.index()];
+        state.counts.busy_threads -= 1;
+        self.busy -= 1;
+        self.runnable -= 1;
+        if let Kind::WorkQueue { cap, drain } = state.kind {
+            let keeps = drain.keeps_going(served_in_turn, state.counts.waiting)
+                && state.counts.granted <= cap
+                && self.live <= self.goal;
+            if keeps {
+                let slot = self.pop_queue(class).expect("an item waits");
+                self.start(thread, slot, served_in_turn + 1, out);
+                return;
+            }
+            state.counts.granted -= 1;
+            self.post(class);
+        }
+        self.ask(thread, out);
+    }
+
+    /// A thread comes to the port: it takes the head, or waits there, or ends if it is one too many.
+    fn ask(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+        if self.live > self.goal {
+            self.retire(thread, out);
+        } else if self.runnable < self.runnable_limit
+            && let Some(slot) = self.pop_port()
+        {
+            self.start(thread, slot, 1, out);
+        } else {
+            self.threads[thread.index()] = Thread::Idle;
+            self.idle.push(thread);
+            out.push(Decision::Idle { thread });
+        }
+    }
+
+    /// Hands packets to idle threads, the most recent first, as long as the runnable limit allows.
+    fn release_idle(&mut self, out: &mut Vec<Decision<J>>) {
+        while !self.idle.is_empty() && self.runnable < self.runnable_limit {
+            let Some(slot) = self.pop_port() else { return };
+            let thread = self.idle.pop().expect("an idle thread");
+            self.start(thread, slot, 1, out);
+        }
+    }
+
+    fn grow(&mut self, out: &mut Vec<Decision<J>>) {
+        while self.idle.is_empty()
+            && self.live + self.starting < self.goal
+            && self.port.len() - self.gone_in_port > self.starting as usize
+        {
+            let thread = self.free_threads.pop().unwrap_or_else(|| {
+                self.threads.push(Thread::Absent);
+                ThreadId(self.threads.len() as u32 - 1)
+            });
+            self.threads[thread.index()] = Thread::Starting;
+            self.starting += 1;
+            out.push(Decision::Create { thread });
+        }
+    }
+
+    fn start(&mut self, thread: ThreadId, slot: u32, served_in_turn: u32, out: &mut Vec<Decision<J>>) {
+        let Slot { seq, class, job } = &mut self.slots[slot as usize];
+        let (seq, class, job) = (*seq, *class, job.take().expect("a waiting item has its job"));
+        self.free_slots.push(slot);
+        self.threads[thread.index()] = Thread::Busy { class, served_in_turn, waits: false };
+        let counts = &mut self.classes[class.index()].counts;
+        counts.waiting -= 1;
+        counts.busy_threads += 1;
+        self.busy += 1;
+        self.runnable += 1;
+        out.push(Decision::Start { thread, class, seq, job });
+    }
+
+    /// Posts as many thread requests as the rule allows. The one place where a work queue's cap is enforced.
+    fn post(&mut self, class: ClassId) {
+        let state = &mut self.classes[class.index()];
+        let Kind::WorkQueue { cap, .. } = state.kind else { return };
+        let counts = &mut state.counts;
+        while (counts.requested as usize) < counts.waiting && counts.requested + counts.granted < cap {
+            counts.requested += 1;
+            self.port.push_back(Packet::ThreadRequest(class));
+        }
+    }
+
+    /// The item at the head of the port, with its packet consumed.
+    fn pop_port(&mut self) -> Option<u32> {
+        loop {
+            match self.port.pop_front()? {
+                Packet::Request(slot) if self.slots[slot as usize].job.is_some() => return Some(slot),
+                Packet::Request(slot) => {
+                    self.gone_in_port -= 1;
+                    self.free_slots.push(slot);
+                }
+                Packet::ThreadRequest(class) => {
+                    self.classes[class.index()].counts.requested -= 1;
+                    if let Some(slot) = self.pop_queue(class) {
+                        self.classes[class.index()].counts.granted += 1;
+                        // `start` will count the item out of `waiting`; posting must not see it as waiting any more.
+                        self.post_after_grant(class);
+                        return Some(slot);
+                    }
+                    self.classes[class.index()].counts.stale_grants += 1;
+                }
+            }
+        }
+    }
+
+    fn post_after_grant(&mut self, class: ClassId) {
+        self.classes[class.index()].counts.waiting -= 1;
+        self.post(class);
+        self.classes[class.index()].counts.waiting += 1;
+    }
+
+    /// The oldest item of a work queue that has not left.
+    fn pop_queue(&mut self, class: ClassId) -> Option<u32> {
+        while let Some(slot) = self.classes[class.index()].queue.pop_front() {
+            if self.slots[slot as usize].job.is_some() {
+                return Some(slot);
+            }
+            self.gone_in_queues -= 1;
+            self.free_slots.push(slot);
+        }
+        None
+    }
+
+    fn retire(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+        self.live -= 1;
+        self.forget(thread);
+        out.push(Decision::Retire { thread });
+    }
+
+    fn forget(&mut self, thread: ThreadId) {
+        self.threads[thread.index()] = Thread::Absent;
+        self.free_threads.push(thread);
+    }
+
+    fn set_waits(&mut self, thread: ThreadId, now: bool) {
+        let Thread::Busy { waits, .. } = &mut self.threads[thread.index()] else {
+            panic!("{thread:?} waits or wakes but is not busy");
+        };
+        assert_ne!(*waits, now, "{thread:?} waits or wakes twice");
+        *waits = now;
+    }
+
+    /// What must hold between any two events.
+    #[cfg(debug_assertions)]
+    fn check(&self) {
+        let busy = self.threads.iter().filter(|t| matches!(t, Thread::Busy { .. })).count();
+        let runnable = self.threads.iter().filter(|t| matches!(t, Thread::Busy { waits: false, .. })).count();
+        assert_eq!(self.busy as usize, busy);
+        assert_eq!(self.runnable as usize, runnable);
+        assert_eq!(self.live as usize, busy + self.idle.len());
+        assert_eq!(self.busy, self.classes.iter().map(|c| c.counts.busy_threads).sum::<u32>());
+        let free_slot = self.runnable < self.runnable_limit;
+        let packet = self.port.len() > self.gone_in_port;
+        assert!(!(packet && free_slot && !self.idle.is_empty()), "an idle thread, a packet and a free runnable slot");
+        assert!(
+            !(packet && self.idle.is_empty() && self.starting == 0 && self.live < self.goal),
+            "a packet waits and no thread is created"
+        );
+        for class in &self.classes {
+            if let Kind::WorkQueue { cap, .. } = class.kind {
+                let c = class.counts;
+                assert!(c.granted >= c.busy_threads);
+                // Posting stops at the cap; only a cap that was lowered meanwhile can lie below what is out.
+                let wants_more = (c.requested as usize) < c.waiting && c.requested + c.granted < cap;
+                assert!(!wants_more, "a thread request that the rule allows was not posted");
+            }
+        }
+    }
+}

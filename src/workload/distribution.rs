@@ -1,0 +1,179 @@
+//! Distributions of times: how long a service, a think time or a gap is.
+//!
+//! Not a source of randomness: every draw takes a [`Stream`]. Logarithms and exponentials come from `libm`, so that
+//! the same seed gives the same nanoseconds on every machine. Called by the rest of `workload`, built by `scenario`.
+
+use std::sync::Arc;
+
+use crate::rng::Stream;
+use crate::time::Nanos;
+
+/// A distribution of times. All parameters are in emulated time; the constructors of `scenario` check their ranges.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distribution {
+    /// Always the same.
+    Constant(Nanos),
+    /// Exponential.
+    Exponential {
+        /// Its mean.
+        mean: Nanos,
+    },
+    /// Lognormal.
+    Lognormal {
+        /// Its mean (not that of the logarithm).
+        mean: Nanos,
+        /// Standard deviation divided by mean; above 0.
+        cv: f64,
+    },
+    /// Uniform between two times.
+    Uniform {
+        /// The least.
+        low: Nanos,
+        /// The most; at least `low`.
+        high: Nanos,
+    },
+    /// Pareto with a bound: heavy-tailed between `low` and `high`.
+    Pareto {
+        /// The tail's exponent; above 0. Smaller is heavier.
+        shape: f64,
+        /// The least.
+        low: Nanos,
+        /// The most; above `low`.
+        high: Nanos,
+    },
+    /// One of two exponentials.
+    Hyperexponential {
+        /// Probability of the first; in [0, 1].
+        p1: f64,
+        /// Mean of the first.
+        mean1: Nanos,
+        /// Mean of the second.
+        mean2: Nanos,
+    },
+    /// The sum of `stages` exponentials with this mean in all.
+    Erlang {
+        /// How many; at least 1.
+        stages: u32,
+        /// Mean of the sum.
+        mean: Nanos,
+    },
+    /// One of these values, each as likely as the others.
+    Empirical(Arc<[Nanos]>),
+}
+
+impl Distribution {
+    /// One draw.
+    #[must_use]
+    pub fn draw(&self, stream: &mut Stream) -> Nanos {
+        match self {
+            Distribution::Constant(value) => *value,
+            Distribution::Exponential { mean } => mean.scale(exponential(stream)),
+            Distribution::Lognormal { mean, cv } => {
+                // mean = exp(mu + s2/2), cv^2 = exp(s2) - 1, hence value = mean * exp(s z - s2/2).
+                let s2 = libm::log1p(cv * cv);
+                mean.scale(libm::exp(s2.sqrt() * normal(stream) - s2 / 2.0))
+            }
+            Distribution::Uniform { low, high } => *low + high.since(*low).scale(stream.unit()),
+            Distribution::Pareto { shape, low, high } => {
+                // Inverse of F(x) = (1 - (low/x)^a) / (1 - (low/high)^a).
+                let kept = 1.0 - libm::pow(low.0 as f64 / high.0 as f64, *shape);
+                let value = low.scale(libm::pow(1.0 - stream.unit() * kept, -1.0 / shape));
+                value.clamp(*low, *high)
+            }
+            Distribution::Hyperexponential { p1, mean1, mean2 } => {
+                let mean = if stream.unit() < *p1 { mean1 } else { mean2 };
+                mean.scale(exponential(stream))
+            }
+            Distribution::Erlang { stages, mean } => {
+                let sum: f64 = (0..*stages).map(|_| exponential(stream)).sum();
+                mean.scale(sum / f64::from(*stages))
+            }
+            Distribution::Empirical(values) => {
+                let at = (stream.unit() * values.len() as f64) as usize;
+                values[at.min(values.len() - 1)]
+            }
+        }
+    }
+
+    /// The mean, in nanoseconds.
+    #[must_use]
+    pub fn mean_ns(&self) -> f64 {
+        match self {
+            Distribution::Constant(value) => value.0 as f64,
+            Distribution::Exponential { mean }
+            | Distribution::Lognormal { mean, .. }
+            | Distribution::Erlang { mean, .. } => mean.0 as f64,
+            Distribution::Uniform { low, high } => (low.0 as f64 + high.0 as f64) / 2.0,
+            Distribution::Pareto { shape, low, high } => pareto_mean(*shape, low.0 as f64, high.0 as f64),
+            Distribution::Hyperexponential { p1, mean1, mean2 } => p1 * mean1.0 as f64 + (1.0 - p1) * mean2.0 as f64,
+            Distribution::Empirical(values) => {
+                values.iter().map(|v| v.0 as f64).sum::<f64>() / values.len().max(1) as f64
+            }
+        }
+    }
+}
+
+/// Mean of a bounded Pareto distribution.
+fn pareto_mean(shape: f64, low: f64, high: f64) -> f64 {
+    let kept = 1.0 - libm::pow(low / high, shape);
+    if (shape - 1.0).abs() < 1e-9 {
+        return low * libm::log(high / low) / kept;
+    }
+    shape / (shape - 1.0) * low * (1.0 - libm::pow(low / high, shape - 1.0)) / kept
+}
+
+/// An exponential variate with mean 1.
+pub(super) fn exponential(stream: &mut Stream) -> f64 {
+    -libm::log(stream.unit_above_zero())
+}
+
+/// A standard normal variate (Box and Muller 1958, one of the pair).
+fn normal(stream: &mut Stream) -> f64 {
+    let radius = (2.0 * exponential(stream)).sqrt();
+    radius * libm::cos(2.0 * std::f64::consts::PI * stream.unit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every distribution's sample mean lies within five standard errors of the mean that it states.
+    #[test]
+    fn stated_means_are_the_means_drawn() {
+        let ms = Nanos::from_millis;
+        let all = [
+            Distribution::Constant(ms(7)),
+            Distribution::Exponential { mean: ms(40) },
+            Distribution::Lognormal { mean: ms(40), cv: 1.2 },
+            Distribution::Uniform { low: ms(5), high: ms(25) },
+            Distribution::Pareto { shape: 1.5, low: ms(5), high: ms(5_000) },
+            Distribution::Pareto { shape: 1.0, low: ms(5), high: ms(500) },
+            Distribution::Hyperexponential { p1: 0.9, mean1: ms(5), mean2: ms(80) },
+            Distribution::Erlang { stages: 4, mean: ms(10) },
+            Distribution::Empirical(Arc::from([ms(1), ms(2), ms(9)])),
+        ];
+        for distribution in all {
+            let mut stream = Stream::seeded(11);
+            let n = 400_000;
+            let (mut sum, mut squares) = (0.0, 0.0);
+            for _ in 0..n {
+                let x = distribution.draw(&mut stream).0 as f64;
+                sum += x;
+                squares += x * x;
+            }
+            let mean = sum / f64::from(n);
+            let error = ((squares / f64::from(n) - mean * mean).max(0.0) / f64::from(n)).sqrt();
+            let off = (mean - distribution.mean_ns()).abs();
+            assert!(off <= 5.0 * error + 1.0, "{distribution:?}: {mean} is not {}", distribution.mean_ns());
+        }
+    }
+
+    #[test]
+    fn bounds_hold() {
+        let mut stream = Stream::seeded(3);
+        let pareto = Distribution::Pareto { shape: 0.4, low: Nanos(100), high: Nanos(1_000) };
+        for _ in 0..10_000 {
+            assert!((100..=1_000).contains(&pareto.draw(&mut stream).0));
+        }
+    }
+}
