@@ -6,9 +6,11 @@
 pub mod ids;
 pub mod item;
 pub mod metrics;
+pub mod plan;
 pub mod policy;
 pub mod problem;
 pub mod regfile;
+pub mod report;
 pub mod rng;
 pub mod time;
 pub mod workload;

@@ -3,7 +3,12 @@
 //! Pure: no clock, no thread, no lock, no file, no random draw. Not the load and not the machine around the pool.
 //! Called by `plan`, `pool`, `engine` and `cli`.
 
+pub mod assumptions;
+pub mod cap;
 pub mod decision_log;
 pub mod dispatch;
 pub mod drain;
 pub mod processors;
+pub mod recommend;
+pub mod registry;
+pub mod sizing;
