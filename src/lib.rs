@@ -3,11 +3,13 @@
 //!
 //! The house is laid out in layers; `ARCHITECTURE.md` says which room may know which.
 
+pub mod engine;
 pub mod ids;
 pub mod item;
 pub mod metrics;
 pub mod plan;
 pub mod policy;
+pub mod pool;
 pub mod problem;
 pub mod regfile;
 pub mod report;

@@ -257,6 +257,12 @@ impl Workload {
         After { next: None, ended: Some(JourneyEnd { source: item.source, began: item.began, completed }) }
     }
 
+    /// Rows of logs used and skipped so far, one line each.
+    #[must_use]
+    pub fn trace_lines(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     fn route(&self, item: &Item, branches: &[journey::Branch]) -> Option<StageId> {
         let mut chance = self.stream(item, purpose::ROUTE).unit();
         for branch in branches {

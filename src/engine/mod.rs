@@ -1,0 +1,126 @@
+//! The two engines that make a plan happen: real worker threads, and virtual time.
+//!
+//! Both drive the same policy (`Dispatch`), the same load (`Workload`) and the same memory (`Metrics`), kept together on
+//! the *floor* (`floor.rs`); an engine only says when things happen. Not a report and not a file format: an engine
+//! prints nothing. Called by `run`.
+
+mod floor;
+pub mod threaded;
+pub mod virtual_time;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::metrics::Summary;
+use crate::metrics::host::HostNoise;
+use crate::policy::decision_log::DecisionLog;
+use crate::policy::dispatch::ClassCounts;
+use crate::time::Nanos;
+
+/// What came out of one run.
+#[derive(Debug)]
+pub struct RunOutput {
+    /// The figures.
+    pub summary: Summary,
+    /// What the policy counted at the end, by class.
+    pub counts: Vec<ClassCounts>,
+    /// How well the host kept the clock; only on real threads.
+    pub host: Option<HostNoise>,
+    /// The run was ended before its time.
+    pub interrupted: bool,
+    /// Threads that the system refused to create.
+    pub threads_refused: u32,
+    /// Items whose handler panicked.
+    pub panics: u64,
+    /// Rows of logs used and skipped, one line each.
+    pub trace_lines: Vec<String>,
+    /// The decision log, where one was asked for.
+    pub log: Option<DecisionLog>,
+}
+
+/// Why a plan could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// More real threads than the engine creates. Remedy: a smaller `PoolThreadLimit`, or virtual time.
+    #[error(
+        "the pool has {size} threads, and real threads are created up to {ceiling}; set PoolThreadLimit to {ceiling} or less"
+    )]
+    TooManyThreads {
+        /// The pool's size.
+        size: u32,
+        /// The most that this engine creates.
+        ceiling: u32,
+    },
+    /// The address space that the process may use does not hold the stacks. Remedy: raise it, or a smaller pool.
+    #[error(
+        "{size} threads need about {needed_mb} MiB of address space, and the process may use {limit_mb} MiB (ulimit -v); raise the limit"
+    )]
+    AddressSpace {
+        /// The pool's size.
+        size: u32,
+        /// What they need, in MiB.
+        needed_mb: u64,
+        /// What is allowed, in MiB.
+        limit_mb: u64,
+    },
+    /// The system refused the first thread. Remedy: raise its limit on threads.
+    #[error("the system refuses to create any thread; raise the limit on threads (ulimit -u)")]
+    NoThreads,
+    /// `--burn-cpu` wants more processors than there are. Remedy: a lower speed or fewer emulated processors.
+    #[error(
+        "burning real CPU for {processors} emulated processors at speed {speed} needs {needed} host processors, and there are {host}; lower --speed to {most} or less, or leave --burn-cpu out"
+    )]
+    TooFewProcessors {
+        /// Emulated processors.
+        processors: u32,
+        /// Speed, as text.
+        speed: String,
+        /// Processors needed.
+        needed: String,
+        /// Processors of the host.
+        host: u32,
+        /// The highest speed that the host can hold.
+        most: String,
+    },
+    /// The load never lets time go on: items of no service time follow each other for ever. Remedy: give the service or
+    /// the pause a length.
+    #[error(
+        "time stands still at {at}: items without any service time follow one another for ever; give the service or the pause a length"
+    )]
+    TimeStandsStill {
+        /// Where.
+        at: Nanos,
+    },
+}
+
+/// A wish to end early, shared with signal handlers.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(pub Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Whether the run is to end.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        // Ordering: Relaxed; the flag alone is the message, no other memory is read on the strength of it.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a run is asked for beside its plan.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Ends the run early when set.
+    pub interrupt: Interrupt,
+    /// Told the emulated time now and then.
+    pub progress: Option<&'a (dyn Fn(Nanos) + Sync)>,
+    /// Keep the first lines of the decision log; 0 for none.
+    pub log_decisions: usize,
+    /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
+    pub burn_cpu: bool,
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("log_decisions", &self.log_decisions).finish_non_exhaustive()
+    }
+}
