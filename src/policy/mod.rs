@@ -2,3 +2,10 @@
 //!
 //! Pure: no clock, no thread, no lock, no file, no random draw. Not the load and not the machine around the pool.
 //! Called by `plan`, `pool`, `engine` and `cli`.
+
+pub mod assumptions;
+pub mod cap;
+pub mod drain;
+pub mod recommend;
+pub mod registry;
+pub mod sizing;

@@ -1,0 +1,149 @@
+//! Tests of the table and of the settings of a node.
+
+use super::*;
+use crate::problem::{Severity, any_error};
+
+fn registry(settings: &[(ValueId, u32)]) -> Registry {
+    let mut registry = Registry::empty();
+    for &(id, data) in settings {
+        registry.set(id, data, Place::Named("scenario".into()));
+    }
+    registry
+}
+
+/// What `check` says of `settings` under the default assumptions, one line each.
+#[track_caller]
+fn check(settings: &[(ValueId, u32)], expected: &[&str]) {
+    let problems = registry(settings).check(&Assumptions::default());
+    let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), expected.len(), "{settings:?}: {found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.contains(expected), "{found}\n does not have\n{expected}");
+    }
+}
+
+#[test]
+fn each_row_stands_at_its_id_and_no_two_are_the_same() {
+    for (index, value) in TABLE.iter().enumerate() {
+        assert_eq!(value.id as usize, index, "{}", value.name);
+        assert_eq!(value.id.value(), value);
+        for text in [value.name, value.key, value.unit, value.meaning, value.source] {
+            assert!(!text.is_empty() && !text.contains('|'), "{}", value.name);
+        }
+        assert!(value.range.0 <= value.range.1);
+        if let DefaultData::Value(data) = value.default {
+            assert!((value.range.0..=value.range.1).contains(&data), "{}", value.name);
+        }
+        assert!(!value.key.to_lowercase().starts_with("hk"), "{}", value.name);
+        for name in std::iter::once(value.name).chain(value.aliases.iter().copied()) {
+            assert_eq!(find(value.key, name).map(|v| v.id), Some(value.id));
+        }
+    }
+    assert_eq!(TABLE.len(), ValueId::Imap4MaxBufferSize as usize + 1);
+    assert_eq!(TABLE.iter().filter(|value| value.modelled).count(), 6);
+}
+
+#[test]
+fn keys_are_found_in_any_spelling() {
+    let spellings = [
+        r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\InetInfo\Parameters",
+        r"HKLM\System\ControlSet001\services\inetinfo\parameters",
+        r"hklm\system\CONTROLSET002\Services\InetInfo\Parameters\",
+        r"System\CurrentControlSet\Services\InetInfo\Parameters",
+    ];
+    for key in spellings {
+        assert_eq!(find(key, "maxpoolthreads").map(|v| v.id), Some(ValueId::MaxPoolThreads), "{key}");
+    }
+    let others = [
+        r"HKEY_CURRENT_USER\SYSTEM\CurrentControlSet\Services\InetInfo\Parameters",
+        r"HKLM\System\ControlSetABC\Services\InetInfo\Parameters",
+        r"HKLM\System\Services\InetInfo\Parameters",
+        "",
+    ];
+    for key in others {
+        assert_eq!(find(key, "MaxPoolThreads"), None, "{key}");
+    }
+    let ids: Vec<ValueId> = find_by_name("MaxBufferSize").map(|v| v.id).collect();
+    assert_eq!(ids, [ValueId::Pop3MaxBufferSize, ValueId::Imap4MaxBufferSize]);
+    assert_eq!(find_by_name("max threads (public+private)").count(), 1);
+}
+
+#[test]
+fn absent_values_count_as_their_documented_defaults() {
+    let (empty, mut assumptions) = (Registry::empty(), Assumptions::default());
+    let effective = |id, assumptions: &Assumptions| empty.effective(id, assumptions);
+    assert_eq!(effective(ValueId::MaxPercentPoolThreads, &assumptions), Some(0x5A));
+    assert_eq!(effective(ValueId::AdditionalPoolThreadsPerProc, &assumptions), Some(0x6));
+    assert_eq!(effective(ValueId::MaxPoolThreads, &assumptions), Some(4));
+    assert_eq!(effective(ValueId::ThreadTimeout, &assumptions), Some(86_400));
+    assert_eq!(effective(ValueId::ListenBackLog, &assumptions), Some(25));
+    assert_eq!(effective(ValueId::PoolThreadLimit, &assumptions), None);
+    assert_eq!(effective(ValueId::ZombieDomainEntryThreshold, &assumptions), None);
+    assumptions.max_pool_threads_default = 10;
+    assert_eq!(effective(ValueId::MaxPoolThreads, &assumptions), Some(10));
+    let set = registry(&[(ValueId::MaxPoolThreads, 7)]);
+    assert_eq!(set.effective(ValueId::MaxPoolThreads, &assumptions), Some(7));
+}
+
+#[test]
+fn a_later_setting_and_an_overlay_win() {
+    let mut base = registry(&[(ValueId::MaxPoolThreads, 7), (ValueId::MaxPoolThreads, 8), (ValueId::ThreadTimeout, 9)]);
+    base.overlay(&registry(&[(ValueId::MaxPoolThreads, 5)]));
+    assert_eq!(
+        (base.get(ValueId::MaxPoolThreads), base.get(ValueId::ThreadTimeout), base.len()),
+        (Some(5), Some(9), 2)
+    );
+    base.remove(ValueId::MaxPoolThreads);
+    base.remove(ValueId::ThreadTimeout);
+    assert!(base.is_empty());
+}
+
+#[test]
+fn values_outside_their_range_are_refused() {
+    use ValueId::*;
+    check(&[], &[]);
+    check(&[(MaxPercentPoolThreads, 22), (AdditionalPoolThreadsPerProc, 18)], &[]);
+    let nothing = "set 1 to 100, or remove it for the default of 90; nothing published says what other values do";
+    check(&[(MaxPercentPoolThreads, 0)], &[nothing]);
+    check(&[(MaxPercentPoolThreads, 101)], &["error: scenario: MaxPercentPoolThreads 101 is outside"]);
+    check(&[(MaxPercentPoolThreads, u32::MAX)], &["4294967295"]);
+    check(&[(PoolThreadLimit, 0)], &["error: scenario: PoolThreadLimit 0 is outside what is accepted, from 1 threads"]);
+    check(&[(MaxPoolThreads, 0)], &[]);
+    check(
+        &[(MaxPoolThreads, 0), (AdditionalPoolThreadsPerProc, 0)],
+        &["error: scenario: MaxPoolThreads and Additional"],
+    );
+    check(&[(MaxPoolThreads, 20)], &[]);
+    check(
+        &[(MaxPoolThreads, 21)],
+        &["warning: scenario: MaxPoolThreads 21 is above the published advice of at most 20"],
+    );
+    check(
+        &[(MaxPoolThreads, 8), (PoolThreadLimit, 7)],
+        &["warning: scenario: PoolThreadLimit 7 is below MaxPoolThreads 8"],
+    );
+    check(&[(ListenBackLog, 251)], &["warning: scenario: ListenBackLog 251 is outside"]);
+    check(&[(MsgHandleThreshold, 15_001)], &["warning: scenario: MsgHandleThreshold 15001 is above"]);
+    check(&[(Pop3MaxBufferSize, 512)], &["which ExBPA calls an error"]);
+    let both = registry(&[(MaxPercentPoolThreads, 140), (PoolThreadLimit, 0)]).check(&Assumptions::default());
+    assert!(any_error(&both) && both.iter().filter(|p| p.severity == Severity::Error).count() == 2);
+}
+
+#[test]
+fn the_markdown_table_has_a_line_for_each_value() {
+    let text = markdown_table();
+    assert_eq!(text.lines().count(), TABLE.len() + 2);
+    assert!(text.lines().all(|line| line.matches('|').count() == 9), "{text}");
+    assert!(
+        text.contains("| `MaxPercentPoolThreads` | `System\\CurrentControlSet\\Services\\SMTPSVC\\Queuing` | 90 |")
+    );
+}
+
+#[test]
+fn an_origin_is_short() {
+    let source = std::sync::Arc::new(crate::problem::SourceText { name: "tuned.reg".into(), text: "a\nb\nc".into() });
+    let setting = |place| Setting { data: 1, place }.origin();
+    assert_eq!(setting(Place::Span(source, 4..5)), "tuned.reg:3");
+    assert_eq!(setting(Place::Line("a.reg".into(), 12)), "a.reg:12");
+    assert_eq!(setting(Place::Named("scenario".into())), "scenario");
+}
