@@ -3,11 +3,11 @@
 //! Not the ranges of values (`policy::registry` checks them) and not syntax (`parse.rs`). Called by
 //! `RegFile::registry`.
 
-use super::parse::shortened;
+use super::parse::{PROBLEMS_MOST, shortened};
 use super::{Data, Entry, RegFile, Section};
 use crate::policy::assumptions::{Assumptions, QueuingKey};
 use crate::policy::registry::{Registry, RegistryValue, ValueId, canonical_key, find, find_by_name};
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, Severity};
 use std::collections::BTreeMap;
 
 /// The most notes about unknown values that are told of one file.
@@ -46,8 +46,22 @@ impl RegFile {
             Place::Span(_, span) => span.start,
             Place::Line(..) | Place::Named(_) => usize::MAX,
         });
-        (registry, problems)
+        (registry, bounded(problems))
     }
+}
+
+/// Every error, and of the rest no more than the most, with a note where some are left out.
+fn bounded(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut others = 0;
+    problems.retain(|problem| {
+        others += usize::from(problem.severity != Severity::Error);
+        problem.severity == Severity::Error || others <= PROBLEMS_MOST
+    });
+    if let Some(more) = others.checked_sub(PROBLEMS_MOST).filter(|&more| more > 0) {
+        let message = format!("{more} more notes and warnings are not shown");
+        problems.push(Problem::note(Place::Named("registry file".into()), message, ""));
+    }
+    problems
 }
 
 struct Apply<'a> {

@@ -26,7 +26,7 @@ pub(super) fn parse(source: &Arc<SourceText>, ansi: bool) -> (Vec<Section>, Vec<
         ansi,
         sections: Vec::new(),
         problems: Vec::new(),
-        dropped: 0,
+        dropped: (0, Severity::Note),
     };
     parser.header();
     while let Some(line) = parser.take_line() {
@@ -71,16 +71,18 @@ struct Parser {
     ansi: bool,
     sections: Vec<Section>,
     problems: Vec<Problem>,
-    /// Problems beyond the most.
-    dropped: usize,
+    /// How many problems beyond the most there are, and the worst of them.
+    dropped: (usize, Severity),
 }
 
 impl Parser {
     fn finish(mut self) -> (Vec<Section>, Vec<Problem>) {
-        if self.dropped > 0 {
+        let (dropped, severity) = self.dropped;
+        if dropped > 0 {
             let place = Place::Named(self.source.name.clone());
-            let message = format!("{} more problems are not shown", self.dropped);
-            self.problems.push(Problem::error(place, message, "correct those above first"));
+            let message = format!("{dropped} more problems are not shown");
+            let problem = Problem::error(place, message, "correct those above first");
+            self.problems.push(Problem { severity, ..problem });
         }
         self.sections.retain(|section| !section.key.is_empty());
         (self.sections, self.problems)
@@ -94,7 +96,7 @@ impl Parser {
 
     fn report(&mut self, severity: Severity, span: &Range<usize>, message: impl Into<String>, remedy: &str) {
         if self.problems.len() >= PROBLEMS_MOST {
-            self.dropped += 1;
+            self.dropped = (self.dropped.0 + 1, self.dropped.1.max(severity));
             return;
         }
         let place = Place::Span(self.source.clone(), span.clone());
@@ -119,7 +121,12 @@ impl Parser {
             }
             if known.iter().any(|header| header.eq_ignore_ascii_case(line)) {
                 let message = "the first line is not in the case of letters that regedit writes";
-                self.report(Severity::Warning, &span, message, "write it exactly: REGEDIT4, or Windows Registry ...");
+                self.report(
+                    Severity::Warning,
+                    &span,
+                    message,
+                    "write `Windows Registry Editor Version 5.00` or `REGEDIT4`",
+                );
                 return;
             }
             let remedy = "begin the file with `Windows Registry Editor Version 5.00` and a blank line";
