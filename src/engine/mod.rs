@@ -8,6 +8,9 @@ mod floor;
 pub mod threaded;
 pub mod virtual_time;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -5,7 +5,10 @@
 
 pub mod assumptions;
 pub mod cap;
+pub mod decision_log;
+pub mod dispatch;
 pub mod drain;
+pub mod processors;
 pub mod recommend;
 pub mod registry;
 pub mod sizing;
