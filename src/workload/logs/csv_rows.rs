@@ -138,12 +138,15 @@ fn moment(text: &[u8]) -> Result<Moment, SkipReason> {
 mod tests {
     use super::*;
 
+    /// Nanoseconds, service, service time in ms.
+    type Seen = Result<(u64, TraceService, Option<u64>), SkipReason>;
+
     #[test]
     fn rows_are_judged() {
         use SkipReason::*;
         use TraceService::*;
         let row = |s: f64, service, ms: Option<u64>| Ok((Nanos::from_f64(s * 1e9).0, service, ms));
-        let table: &[(&str, Result<(u64, TraceService, Option<u64>), SkipReason>)] = &[
+        let table: &[(&str, Seen)] = &[
             ("0,pop3,12", row(0.0, Pop3, Some(12))),
             ("1.5, IMAP4 ,", row(1.5, Imap4, None)),
             ("1.5,imap4", row(1.5, Imap4, None)),

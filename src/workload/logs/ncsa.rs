@@ -66,7 +66,7 @@ impl Ncsa {
         let verb = words.next().filter(|&verb| verb != b"-").ok_or(SkipReason::NoVerb)?;
         // The stem and the query of an SMTP row are joined by a question mark: `-?+FROM:<a>`.
         let target = words.next().unwrap_or_default();
-        let version = words.last().unwrap_or_default();
+        let version = words.next_back().unwrap_or_default();
         if target.starts_with(b"/") || version.get(..5).is_some_and(|v| v.eq_ignore_ascii_case(b"HTTP/")) {
             return Err(SkipReason::OtherService);
         }
@@ -87,11 +87,14 @@ mod tests {
     use super::super::moment::SECOND;
     use super::*;
 
+    /// Seconds, and whether it is a message.
+    type Seen = Result<(i64, bool), SkipReason>;
+
     #[test]
     fn rows_are_judged() {
         use SkipReason::*;
         let noon = 12_112 * 86_400 + 43_200;
-        let table: &[(&str, Result<(i64, bool), SkipReason>)] = &[
+        let table: &[(&str, Seen)] = &[
             (r#"192.0.2.9 - m [01/Mar/2003:12:00:00 +0000] "EHLO -?+m.example.net SMTP" 250 93"#, Ok((noon, false))),
             (r#"192.0.2.9 - m [01/Mar/2003:07:00:00 -0500] "DATA -?+<1@example.net> SMTP" 250 0"#, Ok((noon, true))),
             (r#"192.0.2.9 - m [01/Mar/2003:12:00:00] "DATA -?- SMTP" 354 0"#, Ok((noon, false))),

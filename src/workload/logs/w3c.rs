@@ -209,8 +209,11 @@ fn after_midnight(day: i64, last: i64, time: i64) -> i64 {
 mod tests {
     use super::*;
 
-    /// Each line's result; rows as `(seconds, ms, message)`.
-    fn read(text: &str) -> Vec<Result<(i64, Option<u64>, bool), SkipReason>> {
+    /// Seconds, service time in ms, and whether it is a message.
+    type Seen = Result<(i64, Option<u64>, bool), SkipReason>;
+
+    /// What each line that has a row gave.
+    fn read(text: &str) -> Vec<Seen> {
         let mut w3c = W3c::default();
         let mut seen = Vec::new();
         for line in text.lines() {
@@ -231,7 +234,7 @@ mod tests {
         use SkipReason::*;
         let fields =
             "#Fields: time cs-username s-sitename s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status time-taken";
-        let table: &[(&str, Result<(i64, Option<u64>, bool), SkipReason>)] = &[
+        let table: &[(&str, Seen)] = &[
             ("00:00:05 c SMTPSVC1 192.0.2.1 0 EHLO - +c 250 93", Ok((5, Some(93), false))),
             ("00:00:05 c SMTPSVC1 192.0.2.1 0 DATA - - 250 406", Ok((5, Some(406), true))),
             ("00:00:05 c SMTPSVC1 192.0.2.1 0 data - - 250 406", Ok((5, Some(406), true))),
