@@ -372,3 +372,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_trace_may_move_to_an_injector_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Trace>();
+}
