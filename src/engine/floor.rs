@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::EngineError;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::{Metrics, Summary, Waiting};
@@ -60,16 +61,17 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    pub(super) fn new(plan: &Plan) -> Floor {
-        Floor {
-            workload: Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration),
+    pub(super) fn new(plan: &Plan) -> Result<Floor, EngineError> {
+        let workload = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).map_err(EngineError::Load)?;
+        Ok(Floor {
+            workload,
             metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration),
             slots: Vec::new(),
             free: Vec::new(),
             patience: BinaryHeap::new(),
             timers: 0,
             closed: false,
-        }
+        })
     }
 
     /// When the next thing is due.

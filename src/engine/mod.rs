@@ -18,6 +18,7 @@ use crate::metrics::Summary;
 use crate::metrics::host::HostNoise;
 use crate::policy::decision_log::DecisionLog;
 use crate::policy::dispatch::ClassCounts;
+use crate::problem::Problem;
 use crate::time::Nanos;
 
 /// What came out of one run.
@@ -85,6 +86,9 @@ pub enum EngineError {
         /// The highest speed that the host can hold.
         most: String,
     },
+    /// A log of the load cannot be read. Remedies: in the problems.
+    #[error("the load cannot be read: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Load(Vec<Problem>),
     /// The load never lets time go on: items of no service time follow each other for ever. Remedy: give the service or
     /// the pause a length.
     #[error(

@@ -64,7 +64,7 @@ struct Engine<'a> {
 pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError> {
     let mut engine = Engine {
         plan,
-        floor: Floor::new(plan),
+        floor: Floor::new(plan)?,
         dispatch: Dispatch::new(&plan.rules()),
         log: (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions)),
         processors: Processors::new(plan.machine.processors),

@@ -9,16 +9,19 @@ pub mod arrivals;
 pub mod distribution;
 pub mod faults;
 pub mod journey;
+pub mod logs;
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::ids::{ClassId, SourceId, StageId};
 use crate::item::Outcome;
+use crate::problem::Problem;
 use crate::rng::StreamKey;
 use crate::time::Nanos;
 use arrivals::{ArrivalTimes, purpose};
-use journey::{Arrivals, Journey, LoadSpec, PhaseKind, Then, command};
+use journey::{Arrivals, Journey, LoadSpec, PhaseKind, Then, TraceInput, command};
+use logs::{Trace, TraceOptions, TraceRow, TraceService};
 
 /// One item of work: a step of a journey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,16 @@ pub struct After {
 enum Feed {
     Open(ArrivalTimes),
     Closed,
+    Trace(Box<TraceFeed>),
+}
+
+/// The rows of a log, and the one that comes next.
+#[derive(Debug)]
+struct TraceFeed {
+    rows: Trace,
+    next: Option<TraceRow>,
+    /// Rows of a service that the scenario does not have.
+    homeless: u64,
 }
 
 #[derive(Debug)]
@@ -134,8 +147,10 @@ pub struct Workload {
 
 impl Workload {
     /// The load that `spec` says under `seed`, up to (not including) `until`.
-    #[must_use]
-    pub fn new(spec: Arc<LoadSpec>, seed: u64, until: Nanos) -> Workload {
+    ///
+    /// # Errors
+    /// Every problem of a log that cannot be read.
+    pub fn new(spec: Arc<LoadSpec>, seed: u64, until: Nanos) -> Result<Workload, Vec<Problem>> {
         let mut load =
             Workload { spec: spec.clone(), sources: Vec::new(), calendar: BinaryHeap::new(), order: 0, until };
         for (at, source) in spec.sources.iter().enumerate() {
@@ -144,7 +159,9 @@ impl Workload {
             let feed = match &source.arrivals {
                 Arrivals::Open { pattern, batch } => Feed::Open(ArrivalTimes::new(key, pattern.clone(), *batch, until)),
                 Arrivals::Closed { .. } => Feed::Closed,
-                Arrivals::Trace(_) => Feed::Closed,
+                Arrivals::Trace(trace) => {
+                    Feed::Trace(Box::new(TraceFeed { rows: open(trace, until)?, next: None, homeless: 0 }))
+                }
             };
             load.sources.push(SourceState { key, feed, journeys: 0 });
             match &source.arrivals {
@@ -156,7 +173,7 @@ impl Workload {
                 _ => load.plan_next(id),
             }
         }
-        load
+        Ok(load)
     }
 
     /// When the next item is due.
@@ -167,17 +184,37 @@ impl Workload {
 
     /// The next item that is due at `now` or before.
     pub fn pop_due(&mut self, now: Nanos) -> Option<Item> {
-        if self.next_due()? > now {
-            return None;
+        while self.next_due()? <= now {
+            let coming = self.calendar.pop()?;
+            if let Some(item) = self.come(&coming) {
+                return Some(item);
+            }
         }
-        let coming = self.calendar.pop()?;
+        None
+    }
+
+    fn come(&mut self, coming: &Coming) -> Option<Item> {
         match coming.what {
             What::Item(item) => Some(item),
             What::Journey(source) => {
-                let number = self.sources[source.index()].journeys;
-                self.sources[source.index()].journeys += 1;
+                let state = &mut self.sources[source.index()];
+                let number = state.journeys;
+                state.journeys += 1;
+                let row = match &mut state.feed {
+                    Feed::Trace(feed) => feed.next.take(),
+                    _ => None,
+                };
                 self.plan_next(source);
-                Some(self.first_item(source, number, coming.due))
+                match row {
+                    Some(row) => {
+                        let item = self.row_item(source, number, &row);
+                        if let (None, Feed::Trace(feed)) = (item, &mut self.sources[source.index()].feed) {
+                            feed.homeless += 1;
+                        }
+                        item
+                    }
+                    None => Some(self.first_item(source, number, coming.due)),
+                }
             }
         }
     }
@@ -260,7 +297,18 @@ impl Workload {
     /// Rows of logs used and skipped so far, one line each.
     #[must_use]
     pub fn trace_lines(&self) -> Vec<String> {
-        Vec::new()
+        let mut lines = Vec::new();
+        for (source, state) in self.spec.sources.iter().zip(&self.sources) {
+            if let Feed::Trace(feed) = &state.feed {
+                lines.push(format!("load {}:", source.name));
+                lines.extend(feed.rows.skipped().to_string().lines().map(|line| format!("  {line}")));
+                if feed.homeless > 0 {
+                    lines.push(format!("  {} rows of a service that the scenario does not have", feed.homeless));
+                }
+                lines.extend(feed.rows.skipped().problems().iter().map(|problem| format!("  {problem}")));
+            }
+        }
+        lines
     }
 
     fn route(&self, item: &Item, branches: &[journey::Branch]) -> Option<StageId> {
@@ -282,6 +330,10 @@ impl Workload {
         let due = match &mut self.sources[source.index()].feed {
             Feed::Open(times) => times.next(),
             Feed::Closed => None,
+            Feed::Trace(feed) => {
+                feed.next = feed.rows.next();
+                feed.next.map(|row| row.at)
+            }
         };
         if let Some(due) = due {
             self.put_off(What::Journey(source), due);
@@ -305,6 +357,20 @@ impl Workload {
         }
     }
 
+    /// The item of a log's row; `None` where the scenario has no such service.
+    fn row_item(&self, source: SourceId, number: u64, row: &TraceRow) -> Option<Item> {
+        let Arrivals::Trace(spec) = &self.spec.sources[source.index()].arrivals else { return None };
+        let stage = match row.service {
+            TraceService::SmtpIn if row.message => spec.smtp_message,
+            TraceService::SmtpIn => spec.smtp_request,
+            TraceService::Pop3 => spec.pop3?,
+            TraceService::Imap4 => spec.imap4?,
+        };
+        let class = self.spec.stages[stage.index()].class;
+        let (due, given) = (row.at, row.service_time);
+        Some(Item { class, stage, source, due, began: due, number, step: 0, messages: 0, given })
+    }
+
     fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> Item {
         let (stage, messages) = match &self.spec.sources[source.index()].journey {
             Journey::Message(stage) => (*stage, 0),
@@ -318,6 +384,17 @@ impl Workload {
         };
         let class = self.spec.stages[stage.index()].class;
         Item { class, stage, source, due, began: due, number, step: 0, messages, given: None }
+    }
+}
+
+fn open(spec: &journey::TraceSpec, until: Nanos) -> Result<Trace, Vec<Problem>> {
+    let loop_until = spec.repeat.then_some(until);
+    let options = TraceOptions { times: spec.times, loop_until, spread: spec.spread };
+    match &spec.input {
+        TraceInput::Paths(paths) => Trace::open(paths, options),
+        TraceInput::Texts(texts) => {
+            Trace::from_texts(texts.iter().map(|(name, text)| (name.clone(), text.to_vec())).collect(), options)
+        }
     }
 }
 

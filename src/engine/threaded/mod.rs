@@ -67,7 +67,7 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
     let machine = Arc::new(Machine {
         plan: Arc::clone(plan),
         meter: Arc::new(HostMeter::start(host_processors)),
-        floor: Mutex::new(Floor::new(plan)),
+        floor: Mutex::new(Floor::new(plan)?),
         pool: OnceLock::new(),
         processors: SharedProcessors::new(plan.machine.processors),
         burn_cpu: options.burn_cpu,
