@@ -5,7 +5,7 @@
 //! `recommend`, `dispatch` and `regfile`, listed by `report` and `cli`.
 
 use super::drain::Drain;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, nearest};
 
 /// An enum whose variants have one kebab-case name each.
 macro_rules! named {
@@ -180,6 +180,46 @@ impl Assumptions {
         problems
     }
 
+    /// Sets the assumption called `name` (without `assumptions.`) from text, as a flag has it.
+    ///
+    /// # Errors
+    /// What was found, and what to write instead.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), (String, String)> {
+        let name = name.trim_start_matches("assumptions.");
+        let full = format!("assumptions.{name}");
+        let list = self.list();
+        let Some(known) = list.iter().find(|a| a.name == full) else {
+            let names = list.iter().map(|a| a.name.trim_start_matches("assumptions."));
+            let remedy = match nearest(name, names.clone()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("the assumptions are: {}", names.collect::<Vec<_>>().join(", ")),
+            };
+            return Err((format!("there is no assumption {name}"), remedy));
+        };
+        let wrong = || (format!("{value} is no value of {name}"), format!("allowed: {}", known.choices));
+        let number = || value.parse::<u32>().map_err(|_| wrong());
+        match name {
+            "additional_threads" => self.additional_threads = AdditionalThreads::from_name(value).ok_or_else(wrong)?,
+            "additional_rounding" => self.additional_rounding = Rounding::from_name(value).ok_or_else(wrong)?,
+            "formula_divisor" => self.formula_divisor = FormulaDivisor::from_name(value).ok_or_else(wrong)?,
+            "queuing_key" => self.queuing_key = QueuingKey::from_name(value).ok_or_else(wrong)?,
+            "drain" => self.drain = Drain::from_name(value).ok_or_else(wrong)?,
+            "max_pool_threads_default" => self.max_pool_threads_default = number()?,
+            "listen_backlog_default" => self.listen_backlog_default = number()?,
+            "light_queue_threads" => self.light_queue_threads = number()?,
+            "heavy_queues" => {
+                let queues: Option<Vec<SmtpQueue>> =
+                    value.split(',').map(|queue| SmtpQueue::from_name(queue.trim())).collect();
+                self.heavy_queues = queues.ok_or_else(wrong)?;
+            }
+            _ => return Err((format!("{name} is fixed"), "it is listed so that it is known".into())),
+        }
+        match self.check().into_iter().next() {
+            Some(problem) => Err((problem.message, problem.remedy)),
+            None => Ok(()),
+        }
+    }
+
     /// Every assumption with the value that is in force, in a fixed order.
     #[must_use]
     pub fn list(&self) -> Vec<Assumption> {
@@ -312,6 +352,36 @@ mod tests {
         assert_eq!(value("assumptions.heavy_queues"), "pre-submission, dsn");
         assert_eq!(assumptions.heavy_kinds(), 2);
         assert_eq!(value("assumptions.max_pool_threads_default"), "4");
+    }
+
+    #[test]
+    fn every_assumption_can_be_set_by_name_and_mistakes_are_told() {
+        let mut assumptions = Assumptions::default();
+        for (name, value) in [
+            ("additional_threads", "per-start"),
+            ("assumptions.additional_rounding", "ceil"),
+            ("formula_divisor", "virtual-servers"),
+            ("queuing_key", "parameters"),
+            ("drain", "messages-8"),
+            ("max_pool_threads_default", "10"),
+            ("listen_backlog_default", "15"),
+            ("light_queue_threads", "2"),
+            ("heavy_queues", "dsn, pre-routing"),
+        ] {
+            assumptions.set(name, value).unwrap();
+        }
+        assert!(assumptions.list().iter().filter(|a| a.choices != "fixed").all(|a| {
+            let default = Assumptions::default().list().into_iter().find(|b| b.name == a.name).unwrap();
+            default.value != a.value
+        }));
+        for (name, value, message) in [
+            ("additional_rounding", "up", "up is no value of additional_rounding"),
+            ("light_queue_threads", "0", "light_queue_threads is 0, and at least 1 is needed"),
+            ("cap_base", "live", "cap_base is fixed"),
+            ("drian", "until-empty", "there is no assumption drian"),
+        ] {
+            assert_eq!(assumptions.clone().set(name, value).unwrap_err().0, message);
+        }
     }
 
     #[test]

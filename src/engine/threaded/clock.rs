@@ -128,6 +128,7 @@ impl Clock {
         if before < self.most_spinners {
             return true;
         }
+        // Ordering: Relaxed; see `wait_until`.
         self.spinners.fetch_sub(1, Ordering::Relaxed);
         false
     }

@@ -1,0 +1,389 @@
+//! The dispatch rules as tables: events in, decisions out, one rule at a time.
+
+use atqsim::ids::{ClassId, ThreadId};
+use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Rules, Ticket};
+use atqsim::policy::drain::Drain;
+use proptest::prelude::*;
+
+const REQUESTS: ClassRule = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX };
+
+fn queue(cap: u32, drain: Drain) -> ClassRule {
+    ClassRule { kind: Kind::WorkQueue { cap, drain }, max_waiting: usize::MAX }
+}
+
+/// A dispatch whose decisions are written as words: `t0<-7` (thread 0 starts job 7), `t0 idle`, `new t1`, ...
+struct Script {
+    dispatch: Dispatch<u32>,
+    tickets: Vec<Option<Ticket>>,
+    next_job: u32,
+}
+
+impl Script {
+    fn new(pool_size: u32, runnable_limit: u32, classes: &[ClassRule]) -> Script {
+        let rules = Rules { pool_size, runnable_limit, classes: classes.to_vec() };
+        Script { dispatch: Dispatch::new(&rules), tickets: Vec::new(), next_job: 0 }
+    }
+
+    fn tell(&mut self, event: Event<u32>) -> String {
+        let mut out = Vec::new();
+        self.dispatch.apply(event, &mut out);
+        let mut words = Vec::new();
+        for decision in out {
+            match decision {
+                Decision::Queued { ticket } => self.tickets.push(Some(ticket)),
+                Decision::Refused { job } => {
+                    self.tickets.push(None);
+                    words.push(format!("refused {job}"));
+                }
+                Decision::Start { thread, job, .. } => words.push(format!("t{}<-{job}", thread.0)),
+                Decision::Left { job } => words.push(format!("left {job}")),
+                Decision::Create { thread } => words.push(format!("new t{}", thread.0)),
+                Decision::Idle { thread } => words.push(format!("t{} idle", thread.0)),
+                Decision::Retire { thread } => words.push(format!("t{} ends", thread.0)),
+            }
+        }
+        words.join(", ")
+    }
+
+    fn submit(&mut self, class: u16) -> String {
+        let job = self.next_job;
+        self.next_job += 1;
+        self.tell(Event::Submit { class: ClassId(class), job })
+    }
+
+    fn started(&mut self, thread: u32) -> String {
+        self.tell(Event::ThreadStarted { thread: ThreadId(thread) })
+    }
+
+    fn finishes(&mut self, thread: u32) -> String {
+        self.tell(Event::Finishes { thread: ThreadId(thread) })
+    }
+
+    fn blocks(&mut self, thread: u32) -> String {
+        self.tell(Event::Blocks { thread: ThreadId(thread) })
+    }
+
+    fn wakes(&mut self, thread: u32) -> String {
+        self.tell(Event::Wakes { thread: ThreadId(thread) })
+    }
+
+    fn gives_up(&mut self, job: usize) -> String {
+        let ticket = self.tickets[job].expect("the job was taken in");
+        self.tell(Event::GiveUp { ticket })
+    }
+}
+
+#[test]
+fn growth_creates_threads_only_for_packets_that_no_thread_awaits() {
+    let mut s = Script::new(2, 9, &[REQUESTS]);
+    assert_eq!(s.submit(0), "new t0");
+    assert_eq!(s.submit(0), "new t1");
+    assert_eq!(s.submit(0), "", "the pool's size is reached");
+    assert_eq!(s.started(0), "t0<-0");
+    assert_eq!(s.started(1), "t1<-1");
+    assert_eq!(s.finishes(1), "t1<-2");
+    assert_eq!(s.finishes(0), "t0 idle");
+    assert_eq!(s.submit(0), "t0<-3", "an idle thread is there, so none is created");
+}
+
+#[test]
+fn idle_threads_are_released_last_in_first_out() {
+    let mut s = Script::new(3, 9, &[REQUESTS]);
+    for t in 0..3 {
+        s.submit(0);
+        s.started(t);
+    }
+    for t in [1, 0, 2] {
+        assert_eq!(s.finishes(t), format!("t{t} idle"));
+    }
+    assert_eq!(s.submit(0), "t2<-3");
+    assert_eq!(s.submit(0), "t0<-4");
+    assert_eq!(s.submit(0), "t1<-5");
+}
+
+#[test]
+fn packets_leave_the_port_first_in_first_out_across_classes() {
+    let mut s = Script::new(1, 9, &[REQUESTS, REQUESTS]);
+    s.submit(0);
+    s.started(0);
+    for class in [1, 0, 1] {
+        s.submit(class);
+    }
+    assert_eq!(s.finishes(0), "t0<-1");
+    assert_eq!(s.finishes(0), "t0<-2");
+    assert_eq!(s.finishes(0), "t0<-3");
+}
+
+#[test]
+fn at_most_the_runnable_limit_is_handed_out_and_a_waker_may_exceed_it() {
+    let mut s = Script::new(3, 1, &[REQUESTS]);
+    s.submit(0);
+    assert_eq!(s.started(0), "t0<-0");
+    assert_eq!(s.submit(0), "new t1");
+    assert_eq!(s.started(1), "t1 idle", "one thread is runnable, and that is the limit");
+    assert_eq!(s.blocks(0), "t1<-1", "a waiting thread is not runnable");
+    assert_eq!(s.submit(0), "new t2");
+    assert_eq!(s.started(2), "t2 idle");
+    assert_eq!(s.wakes(0), "", "two are runnable now, one above the limit");
+    assert_eq!(s.blocks(1), "", "still not below the limit");
+    assert_eq!(s.finishes(0), "t0<-2", "the thread that asks takes the packet, not the idle one");
+}
+
+#[test]
+fn a_work_queue_never_holds_more_than_its_cap() {
+    let mut s = Script::new(4, 9, &[queue(2, Drain::UntilEmpty), REQUESTS]);
+    s.submit(0);
+    s.started(0);
+    s.submit(0);
+    s.started(1);
+    assert_eq!(s.submit(0), "", "the cap is reached: no thread request, no new thread");
+    assert_eq!(s.submit(1), "new t2", "the other class still gets threads");
+    let counts = s.dispatch.class_counts(ClassId(0));
+    assert_eq!((counts.busy_threads, counts.granted, counts.requested, counts.waiting), (2, 2, 0, 1));
+}
+
+#[test]
+fn until_empty_keeps_the_thread_and_one_message_a_turn_gives_it_back() {
+    for (drain, second, third) in [
+        (Drain::UntilEmpty, "t0<-1", "t0<-2"),
+        // The replacement request goes to the tail, so the POP3 request, which came meanwhile, is served first.
+        (Drain::Messages(1), "t0<-2", "t0<-1"),
+    ] {
+        let mut s = Script::new(1, 9, &[queue(1, drain), REQUESTS]);
+        s.submit(0);
+        s.started(0);
+        s.submit(0);
+        s.submit(1);
+        assert_eq!(s.finishes(0), second, "{drain:?}");
+        assert_eq!(s.finishes(0), third, "{drain:?}");
+    }
+}
+
+#[test]
+fn a_turn_of_n_messages_ends_after_n() {
+    let mut s = Script::new(1, 9, &[queue(1, Drain::Messages(3)), REQUESTS]);
+    s.submit(0);
+    s.started(0);
+    for _ in 0..4 {
+        s.submit(0);
+    }
+    s.submit(1);
+    assert_eq!([s.finishes(0), s.finishes(0)], ["t0<-1", "t0<-2"]);
+    assert_eq!(s.finishes(0), "t0<-5", "three messages are served: the request at the head of the port is next");
+    assert_eq!(s.finishes(0), "t0<-3");
+}
+
+#[test]
+fn requests_posted_ahead_go_stale_and_cost_nothing() {
+    let mut s = Script::new(2, 9, &[queue(2, Drain::UntilEmpty), REQUESTS]);
+    s.submit(1);
+    s.started(0);
+    s.submit(1);
+    s.started(1);
+    // Two messages, two thread requests; then a POP3 request behind them.
+    s.submit(0);
+    s.submit(0);
+    s.submit(1);
+    assert_eq!(s.dispatch.class_counts(ClassId(0)).requested, 2);
+    assert_eq!(s.finishes(0), "t0<-2");
+    assert_eq!(s.finishes(0), "t0<-3", "until empty: the second message without its own request");
+    assert_eq!(s.finishes(1), "t1<-4", "the second request finds the queue empty and is passed over");
+    assert_eq!(s.dispatch.class_counts(ClassId(0)).stale_grants, 1);
+}
+
+#[test]
+fn a_client_that_gives_up_leaves_the_port() {
+    let mut s = Script::new(1, 9, &[REQUESTS]);
+    s.submit(0);
+    s.started(0);
+    s.submit(0);
+    s.submit(0);
+    assert_eq!(s.gives_up(1), "left 1");
+    assert_eq!(s.gives_up(1), "", "only once");
+    assert_eq!(s.gives_up(0), "", "not one in service");
+    assert_eq!(s.finishes(0), "t0<-2");
+}
+
+#[test]
+fn a_full_class_refuses_and_a_room_of_nothing_serves_what_can_start_at_once() {
+    let full = ClassRule { max_waiting: 1, ..REQUESTS };
+    let mut s = Script::new(1, 9, &[full]);
+    s.submit(0);
+    s.started(0);
+    assert_eq!(s.submit(0), "");
+    assert_eq!(s.submit(0), "refused 2");
+    let none = ClassRule { max_waiting: 0, ..REQUESTS };
+    let mut s = Script::new(1, 9, &[none]);
+    assert_eq!(s.submit(0), "new t0");
+    s.started(0);
+    assert_eq!(s.submit(0), "refused 1");
+    s.finishes(0);
+    assert_eq!(s.submit(0), "t0<-2");
+}
+
+#[test]
+fn a_lowered_cap_takes_no_thread_away_and_a_raised_one_posts() {
+    let mut s = Script::new(3, 9, &[queue(3, Drain::UntilEmpty)]);
+    for t in 0..3 {
+        s.submit(0);
+        s.started(t);
+    }
+    for _ in 0..3 {
+        s.submit(0);
+    }
+    let set = |cap| Event::SetCap { class: ClassId(0), cap };
+    assert_eq!(s.tell(set(1)), "");
+    assert_eq!(s.finishes(0), "t0 idle", "above the cap: the thread goes back although messages wait");
+    assert_eq!(s.finishes(1), "t1 idle");
+    assert_eq!(s.finishes(2), "t2<-3", "at the cap: the last thread stays");
+    assert_eq!(s.tell(set(2)), "t1<-4");
+}
+
+#[test]
+fn threads_that_cannot_be_created_lower_the_goal_not_the_cap() {
+    let mut s = Script::new(4, 9, &[queue(3, Drain::UntilEmpty)]);
+    s.submit(0);
+    s.started(0);
+    assert_eq!(s.submit(0), "new t1");
+    assert_eq!(s.tell(Event::ThreadRefused { thread: ThreadId(1) }), "");
+    assert_eq!(s.dispatch.counts().goal_threads, 1);
+    assert_eq!(s.submit(0), "", "no further attempt");
+    assert_eq!(s.finishes(0), "t0<-1");
+}
+
+#[test]
+fn the_pool_shrinks_as_threads_finish_and_idle_ones_go_at_once() {
+    let mut s = Script::new(3, 9, &[REQUESTS]);
+    for t in 0..3 {
+        s.submit(0);
+        s.started(t);
+    }
+    s.finishes(2);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 1 }), "t2 ends");
+    s.submit(0);
+    assert_eq!(s.finishes(0), "t0 ends");
+    assert_eq!(s.finishes(1), "t1<-3");
+    assert_eq!(s.tell(Event::SetPoolSize { size: 2 }), "");
+    assert_eq!(s.submit(0), "new t0");
+    s.started(0);
+    s.finishes(0);
+    assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(0) }), "t0 ends");
+    assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(1) }), "", "not while it is busy");
+}
+
+/// What a random run does next.
+#[derive(Clone, Debug)]
+enum Step {
+    Submit(u16),
+    Start,
+    Refuse,
+    Finish(usize),
+    Block(usize),
+    Wake(usize),
+    GiveUp(usize),
+    SetCap(u16, u32),
+    SetSize(u32),
+    Idle(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..3_u16).prop_map(Step::Submit),
+        4 => Just(Step::Start),
+        1 => Just(Step::Refuse),
+        6 => (0..8_usize).prop_map(Step::Finish),
+        2 => (0..8_usize).prop_map(Step::Block),
+        2 => (0..8_usize).prop_map(Step::Wake),
+        1 => (0..64_usize).prop_map(Step::GiveUp),
+        1 => (0..3_u16, 1..5_u32).prop_map(|(class, cap)| Step::SetCap(class, cap)),
+        1 => (1..6_u32).prop_map(Step::SetSize),
+        1 => (0..8_usize).prop_map(Step::Idle),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// Whatever happens, every item is started, given back or still waiting, exactly once; first in, first out inside
+    /// a class; and (inside `apply`, in debug builds) no idle thread beside a packet that it may take.
+    #[test]
+    fn nothing_is_lost_and_classes_stay_in_order(
+        steps in prop::collection::vec(step(), 1..300),
+        limit in 1..5_u32,
+        turn in 0..4_u32,
+    ) {
+        let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
+        let rules = Rules {
+            pool_size: 4,
+            runnable_limit: limit,
+            classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
+        };
+        let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
+        let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());
+        let (mut tickets, mut begun, mut left) = (Vec::new(), Vec::new(), 0_u32);
+        let mut out = Vec::new();
+        for step in steps {
+            let pick = |n: usize, of: usize| (of > 0).then(|| n % of);
+            let event = match step {
+                Step::Submit(class) => Event::Submit { class: ClassId(class), job: tickets.len() as u32 },
+                Step::Start | Step::Refuse => match (starting.pop(), step) {
+                    (Some(thread), Step::Start) => Event::ThreadStarted { thread },
+                    (Some(thread), _) => Event::ThreadRefused { thread },
+                    (None, _) => continue,
+                },
+                Step::Finish(n) => {
+                    let runnable: Vec<usize> = (0..busy.len()).filter(|at| !busy[*at].1).collect();
+                    let Some(n) = pick(n, runnable.len()) else { continue };
+                    Event::Finishes { thread: busy.remove(runnable[n]).0 }
+                }
+                Step::Block(n) | Step::Wake(n) => {
+                    let blocks = matches!(step, Step::Block(_));
+                    let of: Vec<usize> = (0..busy.len()).filter(|at| busy[*at].1 != blocks).collect();
+                    let Some(n) = pick(n, of.len()) else { continue };
+                    busy[of[n]].1 = blocks;
+                    let thread = busy[of[n]].0;
+                    if blocks { Event::Blocks { thread } } else { Event::Wakes { thread } }
+                }
+                Step::GiveUp(n) => {
+                    let Some(n) = pick(n, tickets.len()) else { continue };
+                    Event::GiveUp { ticket: tickets[n] }
+                }
+                Step::SetCap(class, cap) => Event::SetCap { class: ClassId(class), cap },
+                Step::SetSize(size) => Event::SetPoolSize { size },
+                Step::Idle(n) => {
+                    let Some(n) = pick(n, idle.len()) else { continue };
+                    Event::IdleTooLong { thread: idle[n] }
+                }
+            };
+            out.clear();
+            dispatch.apply(event, &mut out);
+            for decision in out.drain(..) {
+                match decision {
+                    Decision::Queued { ticket } => tickets.push(ticket),
+                    Decision::Refused { .. } => prop_assert!(false, "rooms are without bound here"),
+                    Decision::Start { thread, class, job, .. } => {
+                        idle.retain(|t| *t != thread);
+                        busy.push((thread, false));
+                        begun.push((class, job));
+                    }
+                    Decision::Left { .. } => left += 1,
+                    Decision::Create { thread } => starting.push(thread),
+                    Decision::Idle { thread } => idle.push(thread),
+                    Decision::Retire { thread } => idle.retain(|t| *t != thread),
+                }
+            }
+        }
+        let mut seen: Vec<u32> = begun.iter().map(|(_, job)| *job).collect();
+        for class in 0..3 {
+            let of_class: Vec<u32> =
+                begun.iter().filter(|(c, _)| *c == ClassId(class)).map(|(_, job)| *job).collect();
+            prop_assert!(of_class.is_sorted(), "class {} out of order: {:?}", class, of_class);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        prop_assert_eq!(seen.len(), begun.len(), "an item was started twice");
+        let waiting: usize = (0..3).map(|c| dispatch.class_counts(ClassId(c)).waiting).sum();
+        prop_assert_eq!(begun.len() + left as usize + waiting, tickets.len());
+        prop_assert_eq!(dispatch.withdraw_all().len(), waiting);
+    }
+}

@@ -1,0 +1,302 @@
+//! `AtqPool` through its public door: nothing lost, ceilings kept, panics and refusals survived, decisions replayed.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
+
+use atqsim::ids::ClassId;
+use atqsim::policy::decision_log::replay;
+use atqsim::policy::dispatch::{ClassRule, Kind, Rules};
+use atqsim::policy::drain::Drain;
+use atqsim::pool::{AtqPool, Ceiling, SpawnError, blocking};
+
+const A: ClassId = ClassId(0);
+const B: ClassId = ClassId(1);
+
+fn rules(pool_size: u32, runnable_limit: u32, caps: &[Option<u32>]) -> Rules {
+    let rule = |cap: &Option<u32>| ClassRule {
+        kind: cap.map_or(Kind::Requests, |cap| Kind::WorkQueue { cap, drain: Drain::UntilEmpty }),
+        max_waiting: usize::MAX,
+    };
+    Rules { pool_size, runnable_limit, classes: caps.iter().map(rule).collect() }
+}
+
+/// Counts how many run at once, and the most there ever were.
+#[derive(Default)]
+struct Gauge {
+    now: AtomicU32,
+    most: AtomicU32,
+}
+
+impl Gauge {
+    fn with<R>(&self, work: impl FnOnce() -> R) -> R {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let result = work();
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+
+    fn most(&self) -> u32 {
+        self.most.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn every_closure_runs_once_ceilings_hold_and_the_log_replays() {
+    let rules = rules(8, u32::MAX, &[Some(5), None, Some(1)]);
+    let pool = Arc::new(AtqPool::builder().rules(rules.clone()).log_decisions(1_000_000).build());
+    let gauges: Arc<[Gauge; 3]> = Arc::default();
+    let all = Arc::new(Gauge::default());
+    let ran = Arc::new(AtomicU64::new(0));
+    let (producers, each) = (4, 5_000_u64);
+    let threads: Vec<_> = (0..producers)
+        .map(|producer| {
+            let (pool, gauges, all, ran) = (pool.clone(), gauges.clone(), all.clone(), ran.clone());
+            std::thread::spawn(move || {
+                for n in 0..each {
+                    let class = (n + producer) as usize % 3;
+                    let (gauges, all, ran) = (gauges.clone(), all.clone(), ran.clone());
+                    let job = move || {
+                        all.with(|| gauges[class].with(std::thread::yield_now));
+                        ran.fetch_add(1, Ordering::SeqCst);
+                    };
+                    pool.spawn(ClassId(class as u16), job).unwrap();
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let (send, receive) = mpsc::channel();
+    while pool.counts().busy_threads > 0 || pool.counts().packets > 0 {
+        std::thread::yield_now();
+    }
+    pool.spawn(B, move || send.send(()).unwrap()).unwrap();
+    receive.recv().unwrap();
+    assert!(pool.stop().is_empty());
+    assert_eq!(ran.load(Ordering::SeqCst), producers * each);
+    assert!(gauges[0].most() <= 5 && gauges[2].most() <= 1 && all.most() <= 8);
+    let log = pool.take_log().unwrap();
+    assert_eq!(log.dropped(), 0);
+    assert!(log.lines().len() as u64 >= 2 * producers * each);
+    replay(&rules, log.lines()).unwrap();
+}
+
+#[test]
+fn the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it() {
+    // Nine blocked threads of a class with ceiling 9 leave the tenth to the other class, whatever waits.
+    let pool = AtqPool::builder().rules(rules(10, u32::MAX, &[Some(9), None])).build();
+    let gate = Arc::new(Barrier::new(10));
+    for _ in 0..50 {
+        let gate = Arc::clone(&gate);
+        pool.spawn(A, move || {
+            gate.wait();
+        })
+        .unwrap();
+    }
+    let (send, receive) = mpsc::channel();
+    for n in 0..100 {
+        let send = send.clone();
+        pool.spawn(B, move || send.send(n).unwrap()).unwrap();
+    }
+    let got: Vec<i32> = (0..100).map(|_| receive.recv().unwrap()).collect();
+    assert_eq!(got, (0..100).collect::<Vec<_>>(), "first in, first out on the one thread that is left");
+    assert_eq!(pool.class_counts(A).busy_threads, 9);
+    // One more thread than the ceiling is needed to open the gate: this thread. Five rounds of nine, then five left.
+    for _ in 0..5 {
+        gate.wait();
+    }
+    let given_back = pool.begin_stop();
+    assert!(given_back.len() <= 5);
+    let left = 50 - 45 - given_back.len();
+    for _ in 0..(10 - left) {
+        let gate = Arc::clone(&gate);
+        std::thread::spawn(move || gate.wait());
+    }
+    drop(pool);
+}
+
+#[test]
+fn blocked_threads_let_others_run_and_runnable_ones_do_not() {
+    let pool = AtqPool::builder().rules(rules(4, 1, &[None])).build();
+    let (send, receive) = mpsc::channel();
+    let (open, gate) = mpsc::channel::<()>();
+    let told = send.clone();
+    pool.spawn(A, move || {
+        told.send("first begins").unwrap();
+        blocking(|| gate.recv().unwrap());
+        told.send("first ends").unwrap();
+    })
+    .unwrap();
+    assert_eq!(receive.recv().unwrap(), "first begins");
+    // The first thread waits, so it does not count against the limit of one runnable thread.
+    pool.spawn(A, move || send.send("second").unwrap()).unwrap();
+    assert_eq!(receive.recv().unwrap(), "second");
+    open.send(()).unwrap();
+    assert_eq!(receive.recv().unwrap(), "first ends");
+    assert!(pool.stop().is_empty());
+}
+
+#[test]
+fn a_panic_takes_neither_the_thread_nor_the_grant() {
+    let pool = AtqPool::builder().rules(rules(2, u32::MAX, &[Some(1), None])).build();
+    for n in 0..100 {
+        pool.spawn(A, move || {
+            if n % 2 == 0 {
+                std::panic::resume_unwind(Box::new("meant"));
+            }
+            blocking(|| std::panic::resume_unwind(Box::new("meant, while blocked")));
+        })
+        .unwrap();
+    }
+    let (send, receive) = mpsc::channel();
+    pool.spawn(A, move || send.send(()).unwrap()).unwrap();
+    receive.recv().unwrap();
+    assert!(pool.stop().is_empty());
+    assert_eq!(pool.tally().panics, 100);
+    assert!(pool.tally().live_threads_max <= 2);
+}
+
+/// A builder whose system refuses thread creation number `refused` and all after it, counted from 0.
+fn refusing(refused: u32) -> atqsim::pool::Builder {
+    let created = AtomicU32::new(0);
+    AtqPool::builder().spawn_threads_with(move |name, stack, body| {
+        if created.fetch_add(1, Ordering::SeqCst) >= refused {
+            return Err(io::Error::from(io::ErrorKind::WouldBlock));
+        }
+        std::thread::Builder::new().name(name).stack_size(stack).spawn(body)
+    })
+}
+
+#[test]
+fn refused_threads_are_counted_and_the_pool_goes_on_with_what_it_has() {
+    for had in [1, 3, 7] {
+        let pool = refusing(had).rules(rules(8, u32::MAX, &[None])).build();
+        let (send, receive) = mpsc::channel();
+        for n in 0..200 {
+            let send = send.clone();
+            pool.spawn(A, move || {
+                std::thread::yield_now();
+                send.send(n).unwrap();
+            })
+            .unwrap();
+        }
+        drop(send);
+        assert_eq!(receive.iter().count(), 200);
+        assert!(pool.stop().is_empty());
+        let tally = pool.tally();
+        assert!(tally.live_threads_max <= had);
+        assert_eq!(tally.threads_refused > 0, pool.counts().goal_threads == had);
+    }
+}
+
+#[test]
+fn a_pool_without_any_thread_says_so_and_gives_the_closure_back() {
+    let pool = refusing(0).rules(rules(8, u32::MAX, &[None])).build();
+    let ran = Arc::new(AtomicU32::new(0));
+    let job = Arc::clone(&ran);
+    let error = pool.spawn(A, move || job.store(1, Ordering::SeqCst)).unwrap_err();
+    let SpawnError::NoThreads(job) = error else { panic!("{error:?}") };
+    job();
+    assert_eq!(ran.load(Ordering::SeqCst), 1);
+    assert!(pool.stop().is_empty());
+}
+
+#[test]
+fn stopping_gives_back_what_waits_in_order_and_takes_nothing_more() {
+    let pool = AtqPool::builder().rules(rules(1, u32::MAX, &[Some(1), None])).build();
+    let (open, gate) = mpsc::channel::<()>();
+    let (send, receive) = mpsc::channel();
+    let begun = send.clone();
+    pool.spawn(A, move || {
+        begun.send(-1).unwrap();
+        gate.recv().unwrap();
+    })
+    .unwrap();
+    assert_eq!(receive.recv().unwrap(), -1);
+    for n in 0..6 {
+        let send = send.clone();
+        pool.spawn(ClassId(n % 2), move || send.send(i32::from(n)).unwrap()).unwrap();
+    }
+    let given_back = pool.begin_stop();
+    assert_eq!(given_back.iter().map(|(class, _)| class.0).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1]);
+    assert!(matches!(pool.spawn(A, || {}), Err(SpawnError::Stopped(_))));
+    for (_, job) in given_back {
+        job();
+    }
+    open.send(()).unwrap();
+    drop((pool, send));
+    assert_eq!(receive.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_withdrawn_closure_does_not_run_and_a_full_class_gives_back() {
+    let mut builder = AtqPool::builder();
+    let a = builder.class_with("a", Ceiling::Percent(100), Drain::Messages(1), 1);
+    let pool = builder.threads(1).build();
+    let (open, gate) = mpsc::channel::<()>();
+    let (send, receive) = mpsc::channel();
+    let begun = send.clone();
+    pool.spawn(a, move || {
+        begun.send(0).unwrap();
+        gate.recv().unwrap();
+    })
+    .unwrap();
+    receive.recv().unwrap();
+    let second = send.clone();
+    let ticket = pool.spawn(a, move || second.send(1).unwrap()).unwrap();
+    assert!(matches!(pool.spawn(a, || {}), Err(SpawnError::Full(_))));
+    assert!(pool.withdraw(ticket).is_some());
+    assert!(pool.withdraw(ticket).is_none());
+    pool.spawn(a, move || send.send(2).unwrap()).unwrap();
+    open.send(()).unwrap();
+    assert_eq!(receive.iter().collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn threads_come_on_demand_and_idle_ones_go() {
+    let pool =
+        AtqPool::builder().rules(rules(6, u32::MAX, &[None])).idle_timeout(Some(Duration::from_millis(1))).build();
+    assert_eq!(pool.counts().live_threads, 0);
+    let gate = Arc::new(Barrier::new(4));
+    for _ in 0..3 {
+        let gate = Arc::clone(&gate);
+        pool.spawn(A, move || drop(gate.wait())).unwrap();
+    }
+    gate.wait();
+    assert!(pool.tally().live_threads_max <= 3, "three closures need no more than three threads");
+    while pool.counts().live_threads > 0 {
+        std::thread::yield_now();
+    }
+    let (send, receive) = mpsc::channel();
+    pool.spawn(A, move || send.send(7).unwrap()).unwrap();
+    assert_eq!(receive.recv().unwrap(), 7);
+}
+
+#[test]
+fn size_and_ceiling_change_while_it_runs() {
+    let pool = AtqPool::builder().rules(rules(2, u32::MAX, &[Some(1)])).build();
+    let (send, receive) = mpsc::channel();
+    let gate = Arc::new(Barrier::new(5));
+    for n in 0..4 {
+        let (send, gate) = (send.clone(), Arc::clone(&gate));
+        pool.spawn(A, move || {
+            send.send(n).unwrap();
+            gate.wait();
+        })
+        .unwrap();
+    }
+    assert_eq!(receive.recv().unwrap(), 0);
+    assert_eq!(pool.class_counts(A).busy_threads, 1);
+    pool.set_ceiling(A, 4);
+    assert_eq!(receive.recv().unwrap(), 1);
+    pool.set_threads(4);
+    let mut rest = [receive.recv().unwrap(), receive.recv().unwrap()];
+    rest.sort_unstable();
+    assert_eq!(rest, [2, 3]);
+    gate.wait();
+    assert!(pool.stop().is_empty());
+}
