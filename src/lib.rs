@@ -3,6 +3,7 @@
 //!
 //! The house is laid out in layers; `ARCHITECTURE.md` says which room may know which.
 
+pub mod cli;
 pub mod engine;
 pub mod ids;
 pub mod item;
@@ -14,5 +15,7 @@ pub mod problem;
 pub mod regfile;
 pub mod report;
 pub mod rng;
+pub mod run;
+pub mod scenario;
 pub mod time;
 pub mod workload;

@@ -1,3 +1,7 @@
-//! The `atqsim` binary: hands over to `atqsim::cli`.
+//! The `atqsim` binary: hands over to [`atqsim::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    atqsim::cli::main()
+}

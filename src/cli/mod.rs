@@ -1,0 +1,51 @@
+//! The command line: reads arguments, calls `run` and `scenario`, writes what they answer. One file a subcommand.
+//!
+//! No arithmetic on figures. Called by `main`.
+
+pub mod args;
+pub mod exit;
+mod inspect;
+mod load;
+mod output;
+pub mod problems;
+mod progress;
+mod recommend;
+mod registry;
+mod running;
+mod scenarios;
+
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use clap::Parser;
+
+use args::{Cli, Colour, Command};
+use exit::Exit;
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        Colour::Auto => {}
+        Colour::Always => ColorChoice::Always.write_global(),
+        Colour::Never => ColorChoice::Never.write_global(),
+    }
+    let result = match &cli.command {
+        Command::Compare(args) => running::compare(args),
+        Command::Run(args) => running::run(args),
+        Command::Replay(args) => running::replay(args),
+        Command::Check { files } => inspect::check(files),
+        Command::Explain { file, changes } => inspect::explain(file, changes),
+        Command::Scenarios { show, write } => scenarios::scenarios(show.as_deref(), write.as_deref()),
+        Command::Registry { file, format } => registry::registry(file.as_deref(), *format),
+        Command::Recommend(args) => recommend::recommend(args),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::complain(&format!("atqsim: {error:#}"));
+            Exit::NotWritten.into()
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Introduces the rooms to each other: plans to an engine, figures to a report.
+//!
+//! Not a format and not an engine. Called by `cli` and by tests.
+
+mod notices;
+
+use std::sync::Arc;
+
+use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
+use crate::plan::Plan;
+use crate::report::{Report, VariantReport};
+use crate::time::Nanos;
+
+/// Which engine runs a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Real worker threads.
+    #[default]
+    Threads,
+    /// Virtual time.
+    Virtual,
+}
+
+impl EngineKind {
+    /// The engine's name in every output.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Threads => "threads",
+            EngineKind::Virtual => "virtual",
+        }
+    }
+}
+
+/// How plans are to be run.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Which engine.
+    pub engine: EngineKind,
+    /// Burn real CPU in `cpu` phases.
+    pub burn_cpu: bool,
+    /// Ends the runs early when set.
+    pub interrupt: Interrupt,
+}
+
+/// Follows the progress of several runs. Methods are called from the thread that runs the plans.
+pub trait Progress: Sync {
+    /// A variant begins.
+    fn begins(&self, variant: usize, plan: &Plan);
+    /// Emulated time has come this far.
+    fn reached(&self, variant: usize, now: Nanos);
+    /// The variant is done.
+    fn ends(&self, variant: usize);
+}
+
+/// No progress is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begins(&self, _: usize, _: &Plan) {}
+    fn reached(&self, _: usize, _: Nanos) {}
+    fn ends(&self, _: usize) {}
+}
+
+/// What came of running several plans: whatever was measured, and what went wrong, if something did.
+#[derive(Debug)]
+pub struct Ran {
+    /// The report on every variant that ran; `None` if none did.
+    pub report: Option<Report>,
+    /// Why the variants after the reported ones did not run: the variant's name and the reason.
+    pub error: Option<(String, EngineError)>,
+}
+
+impl Ran {
+    /// Whether something happened that a program that relies on the figures must know: a law of the emulation was
+    /// broken, or a handler panicked.
+    #[must_use]
+    pub fn went_wrong(&self) -> bool {
+        let wrong = |v: &VariantReport| !v.summary.violations.is_empty() || v.panics > 0;
+        self.error.is_some() || self.report.as_ref().is_some_and(|report| report.variants.iter().any(wrong))
+    }
+}
+
+/// Runs the plans one after the other. An interrupt ends the current one and leaves the others out.
+#[must_use]
+pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran {
+    let mut variants = Vec::new();
+    let mut error = None;
+    for (at, plan) in plans.iter().enumerate() {
+        if options.interrupt.is_set() {
+            break;
+        }
+        progress.begins(at, plan);
+        let plan = Arc::new(plan.clone());
+        let reached = |now| progress.reached(at, now);
+        let engine_options = Options {
+            interrupt: options.interrupt.clone(),
+            progress: Some(&reached),
+            log_decisions: 0,
+            burn_cpu: options.burn_cpu,
+        };
+        let result = match options.engine {
+            EngineKind::Threads => threaded::run(&plan, &engine_options),
+            EngineKind::Virtual => virtual_time::run(&plan, &engine_options),
+        };
+        progress.ends(at);
+        match result {
+            Ok(output) => variants.push(variant(plan, output)),
+            Err(reason) => {
+                error = Some((plan.variant.clone(), reason));
+                break;
+            }
+        }
+    }
+    let report = (!variants.is_empty()).then(|| {
+        let left_out: Vec<&str> = plans[variants.len()..].iter().map(|plan| plan.variant.as_str()).collect();
+        let notices = notices::of(&variants, &left_out);
+        Report { engine: options.engine.name().to_string(), notices, variants }
+    });
+    Ran { report, error }
+}
+
+fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
+    VariantReport {
+        plan,
+        summary: output.summary,
+        counts: output.counts,
+        host: output.host,
+        interrupted: output.interrupted,
+        threads_refused: output.threads_refused,
+        panics: output.panics,
+        trace_lines: output.trace_lines,
+    }
+}

@@ -1,0 +1,119 @@
+//! Things to know before believing a report, drawn from its figures.
+//!
+//! Not the figures and not their layout. Called by [`super::run`].
+
+use crate::metrics::host::HostVerdict;
+use crate::metrics::starvation::EPISODES_KEPT;
+use crate::plan::Plan;
+use crate::report::{Gravity, Notice, VariantReport};
+
+/// All notices of a report, the gravest first. `left_out` are variants that did not run.
+pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        notices.push(grave("incomplete", format!("not run: {names}"), "run the whole comparison again"));
+    }
+    for variant in variants {
+        let name = &variant.plan.variant;
+        let mut own = Vec::new();
+        own.extend(host(variant));
+        own.extend(trouble(variant));
+        own.extend(figures(variant));
+        notices.extend(own.into_iter().map(|n| Notice { text: format!("{name}: {}", n.text), ..n }));
+    }
+    notices.extend(different_loads(variants));
+    notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
+    notices
+}
+
+fn notice(gravity: Gravity, code: &str, text: String, remedy: &str) -> Notice {
+    Notice { gravity, code: code.into(), text, remedy: remedy.into() }
+}
+
+fn grave(code: &str, text: String, remedy: &str) -> Notice {
+    notice(Gravity::Grave, code, text, remedy)
+}
+
+fn host(variant: &VariantReport) -> Option<Notice> {
+    let (verdict, reasons) = variant.host_verdict()?;
+    let reasons = reasons.join("; ");
+    let slower = (variant.plan.speed / 2.0).max(0.1);
+    let remedy = format!("run it with a lower speed (--speed {slower}), or on a quieter host");
+    Some(match verdict {
+        HostVerdict::Clean => notice(Gravity::Note, "host-clean", "the host kept the clock: clean".into(), ""),
+        HostVerdict::Noisy => notice(Gravity::Warning, "host-noisy", format!("noisy: {reasons}"), &remedy),
+        HostVerdict::Unusable => grave("host-unusable", format!("unusable: {reasons}"), &remedy),
+    })
+}
+
+/// What went wrong in the run itself.
+fn trouble(variant: &VariantReport) -> Vec<Notice> {
+    let mut found = Vec::new();
+    for violation in &variant.summary.violations {
+        found.push(grave("law-broken", format!("a law of the emulation is broken: {violation}"), "report this as a bug"));
+    }
+    if variant.interrupted {
+        let text = format!("interrupted at {} of {}: the figures are partial", variant.summary.end, variant.plan.duration);
+        found.push(grave("interrupted", text, "run it to its end"));
+    }
+    if variant.threads_refused > 0 {
+        let (refused, had) = (variant.threads_refused, variant.summary.live_threads_max);
+        let text = format!("the system refused {refused} thread(s); the run went on with {had} of {}", variant.plan.pool.size);
+        found.push(grave("threads-refused", text, "raise the limit on threads (ulimit -u)"));
+    }
+    if variant.panics > 0 {
+        let text = format!("{} handler(s) panicked; their items are counted as lost", variant.panics);
+        found.push(notice(Gravity::Warning, "panics", text, "expected only where the scenario has a fault that says so"));
+    }
+    found
+}
+
+/// What the figures cannot say.
+fn figures(variant: &VariantReport) -> Vec<Notice> {
+    let mut found = Vec::new();
+    let (mut thin, mut waiting, mut refused, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (class, summary) in variant.plan.classes.iter().zip(&variant.summary.classes) {
+        if (1..1_000).contains(&summary.wait.count) {
+            thin.push(class.name.as_str());
+        }
+        if let Some(oldest) = summary.oldest_waiting
+            && oldest >= variant.plan.starvation_after
+        {
+            waiting.push(format!("{} ({}, the oldest for {oldest})", class.name, summary.still_waiting));
+        }
+        if summary.outcomes.refused > 0 {
+            refused.push(format!("{} ({})", class.name, summary.outcomes.refused));
+        }
+        if summary.episode_count > EPISODES_KEPT as u64 {
+            cut.push(class.name.as_str());
+        }
+    }
+    let mut add = |names: Vec<String>, gravity, code: &str, text: &str, remedy: &str| {
+        if !names.is_empty() {
+            found.push(notice(gravity, code, format!("{text}: {}", names.join(", ")), remedy));
+        }
+    };
+    let owned = |names: Vec<&str>| names.into_iter().map(String::from).collect::<Vec<_>>();
+    let text = "items still waited at the end, so a backlog had not drained and their full waits are not known";
+    add(waiting, Gravity::Warning, "backlog-at-end", text, "run longer, or offer less");
+    let text = "items found no room to wait";
+    add(refused, Gravity::Warning, "refused", text, "raise max_waiting, or read the waits as those of the items taken in");
+    let text = "fewer than 1,000 items, so p99.9 is the maximum";
+    add(owned(thin), Gravity::Note, "few-items", text, "run longer");
+    let text = "only the first 500 starvation episodes are listed one by one (the totals are of all)";
+    add(owned(cut), Gravity::Note, "episodes-cut", text, "");
+    found
+}
+
+/// Variants are to be compared under one load; say so where a variant changes it.
+fn different_loads(variants: &[VariantReport]) -> Option<Notice> {
+    let (first, others) = variants.split_first()?;
+    let same = |a: &Plan, b: &Plan| a.seed == b.seed && a.duration == b.duration && a.load == b.load;
+    let changed: Vec<&str> =
+        others.iter().filter(|v| !same(&first.plan, &v.plan)).map(|v| v.plan.variant.as_str()).collect();
+    (!changed.is_empty()).then(|| {
+        let text = format!("the load of {} differs from that of {}", changed.join(", "), first.plan.variant);
+        notice(Gravity::Note, "loads-differ", text, "meant where the scenario's variant sets it")
+    })
+}
