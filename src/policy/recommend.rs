@@ -168,7 +168,7 @@ fn no_answer(virtual_servers: u32) -> Problem {
 
 fn steps(r: &Recommendation, assumptions: &Assumptions) -> Vec<String> {
     let exact = Ratio { numerator: u64::from(SHARE_PERCENT), denominator: 2 * u64::from(r.virtual_servers) };
-    let whole = |ratio: Ratio| ratio.numerator % ratio.denominator == 0;
+    let whole = |ratio: Ratio| ratio.numerator.is_multiple_of(ratio.denominator);
     let down = if whole(exact) { String::new() } else { format!(", rounded down to {}", r.percent) };
     let mut steps = vec![format!("MaxPercentPoolThreads = 90 / (2 x {}) = {exact}{down}", r.virtual_servers)];
     let divisor = match assumptions.formula_divisor {

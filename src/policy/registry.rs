@@ -13,36 +13,62 @@ use std::fmt::Write as _;
 pub use table::TABLE;
 
 /// What names a registry value inside the program. One `ValueId` is one (key, name): `MaxPoolThreads` exists in two
-/// keys and has two ids.
-#[allow(missing_docs, reason = "each row of TABLE documents its value")]
+/// keys and has two ids. What a value means is in [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ValueId {
+    /// `MaxPercentPoolThreads` of `SMTPSVC\Queuing`.
     MaxPercentPoolThreads,
+    /// `AdditionalPoolThreadsPerProc` of `SMTPSVC\Queuing`.
     AdditionalPoolThreadsPerProc,
+    /// `MaxPoolThreads` of `InetInfo\Parameters`.
     MaxPoolThreads,
+    /// `PoolThreadLimit` of `InetInfo\Parameters`.
     PoolThreadLimit,
+    /// `ThreadTimeout` of `InetInfo\Parameters`.
     ThreadTimeout,
+    /// `MaxConcurrency` of `InetInfo\Parameters`.
     MaxConcurrency,
+    /// `ListenBackLog` of `InetInfo\Parameters`.
     ListenBackLog,
+    /// `UseAcceptEx` of `InetInfo\Parameters`.
     UseAcceptEx,
+    /// `AcceptExOutstanding` of `InetInfo\Parameters`.
     AcceptExOutstanding,
+    /// `AcceptExTimeout` of `InetInfo\Parameters`.
     AcceptExTimeout,
+    /// `FileCacheMaxHandles` of `InetInfo\Parameters`.
     FileCacheMaxHandles,
+    /// `MsgHandleThreshold` of `SMTPSVC\Queuing`.
     MsgHandleThreshold,
+    /// `MsgHandleAsyncThreshold` of `SMTPSVC\Queuing`.
     MsgHandleAsyncThreshold,
+    /// `ZombieDomainEntryThreshold` of `SMTPSVC\Queuing`.
     ZombieDomainEntryThreshold,
+    /// `MaxMessageObjects` of `Exchange\Mailmsg`.
     MaxMessageObjects,
+    /// `MaxPoolThreads` of `MSExchangeIS\ParametersNetIf`.
     StoreMaxPoolThreads,
+    /// `MaxConcurrency` of `MSExchangeIS\ParametersNetIf`.
     StoreMaxConcurrency,
+    /// `ThreadTimeout` of `MSExchangeIS\ParametersNetIf`.
     StoreThreadTimeout,
+    /// `Max Threads(Private+Public)` of `MSExchangeIS\ParametersSystem`.
     StoreMaxThreads,
+    /// `Minimum Threads` of `MSExchangeIS\ParametersSystem`.
     StoreMinimumThreads,
+    /// `Background Threads` of `MSExchangeIS\ParametersSystem`.
     StoreBackgroundThreads,
+    /// `Gateway In Threads` of `MSExchangeIS\ParametersPrivate`.
     GatewayInThreads,
+    /// `Gateway Out Threads` of `MSExchangeIS\ParametersPrivate`.
     GatewayOutThreads,
+    /// `POP3 Protocol Logging Level` of `MSExchangeIS\ParametersSystem`.
     Pop3LoggingLevel,
+    /// `IMAP4 Protocol Logging Level` of `MSExchangeIS\ParametersSystem`.
     Imap4LoggingLevel,
+    /// `MaxBufferSize` of `POP3Svc\Parameters`.
     Pop3MaxBufferSize,
+    /// `MaxBufferSize` of `IMAP4Svc\Parameters`.
     Imap4MaxBufferSize,
 }
 
