@@ -3,6 +3,7 @@
 //!
 //! The house is laid out in layers; `ARCHITECTURE.md` says which room may know which.
 
+pub mod cli;
 pub mod ids;
 pub mod item;
 pub mod metrics;
@@ -12,5 +13,6 @@ pub mod problem;
 pub mod regfile;
 pub mod report;
 pub mod rng;
+pub mod scenario;
 pub mod time;
 pub mod workload;
