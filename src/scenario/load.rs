@@ -171,8 +171,10 @@ impl Reader<'_, '_> {
         let ways: Vec<(&str, &Node)> = ways.collect();
         let &[(way, node)] = ways.as_slice() else {
             let given: Vec<&str> = ways.iter().map(|(way, _)| *way).collect();
-            let found = if given.is_empty() { "nothing".to_string() } else { given.join(" and ") };
-            let message = format!("{} says when it comes by {found}, and exactly one way is needed", fields.name());
+            let message = match given.len() {
+                0 => format!("{} does not say when it comes", fields.name()),
+                _ => format!("{} says when it comes in several ways: {}", fields.name(), given.join(", ")),
+            };
             let origin = ways.get(1).map_or(fields.origin, |(_, node)| &node.origin);
             walk.error(origin, message, "give one of rate, steps, ramp, on_off, daily, bursts, gaps, clients, replay");
             return None;

@@ -20,6 +20,9 @@ mod tree;
 mod variant;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,7 +30,7 @@ use self::assumed::{assumptions, placed};
 use self::stages::{Caps, stages};
 use self::tree::{Node, Origin, Value, parse_flag, parse_path, put};
 use self::variant::{Variant, registry, variants};
-use self::walk::{Fields, TIME_MOST, Walk};
+use self::walk::{Fields, Walk};
 use crate::plan::Plan;
 use crate::policy::sizing::{Machine, pool_shape};
 use crate::problem::{Place, Problem, SourceText, any_error};
@@ -147,6 +150,7 @@ fn override_one(walk: &Walk<'_>, root: &mut Node, path: &[String], node: Node) {
 struct Basics {
     title: String,
     seed: u64,
+    /// Zero where it is not known because of a problem.
     duration: Nanos,
     speed: f64,
     starvation_after: Nanos,
@@ -178,7 +182,7 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
     Basics {
         title: title.to_string(),
         seed,
-        duration: duration.unwrap_or(TIME_MOST),
+        duration: duration.unwrap_or(Nanos::ZERO),
         speed,
         starvation_after,
         processors,

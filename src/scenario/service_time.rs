@@ -87,8 +87,10 @@ fn cpu_phase(walk: &Walk<'_>, node: &Node, name: &str) -> Option<Phase> {
 
 fn wait_phase(walk: &Walk<'_>, node: &Node, name: &str, on: &str) -> Option<Phase> {
     let mut on = on.to_string();
-    let time = read(walk, node, name, Some(&mut on))?;
-    Some(Phase { kind: PhaseKind::Wait(walk.dependency(&on)), time })
+    let time = read(walk, node, name, Some(&mut on));
+    // Known even where the time is wrong, or a fault on it would seem to be wrong as well.
+    let on = walk.dependency(&on);
+    Some(Phase { kind: PhaseKind::Wait(on), time: time? })
 }
 
 /// A distribution; that of a wait may also say what it waits for.

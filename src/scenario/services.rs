@@ -131,8 +131,12 @@ fn commands(walk: &Walk<'_>, node: &Node, protocol: &str, remedy: &str) -> Vec<(
 
 fn smtp(mut fields: Fields<'_, '_>) -> Smtp {
     let walk = fields.walk;
-    let virtual_servers = fields.whole("virtual_servers", (0, VIRTUAL_SERVERS_MOST), 1) as u32;
-    let shares = shares(&mut fields, virtual_servers as usize);
+    let node = fields.take("virtual_servers");
+    let remedy = "correct it, or remove it for the default of 1";
+    let range = (0, VIRTUAL_SERVERS_MOST);
+    let servers = node.map_or(Some(1), |node| walk.whole(node, "smtp.virtual_servers", range, remedy));
+    let virtual_servers = servers.unwrap_or(1) as u32;
+    let shares = shares(&mut fields, servers.map(|servers| servers as usize));
     let queue_waiting = fields.whole("max_waiting", WAITING_IN_QUEUE, WAITING_DEFAULT) as usize;
     let inbound = match fields.need("in", "give a section [smtp.in] with the service of inbound requests") {
         Some(node) => walk.table(node, "smtp.in").map(|mut inbound| {
@@ -152,10 +156,13 @@ fn smtp(mut fields: Fields<'_, '_>) -> Smtp {
 }
 
 /// The shares of `servers` virtual servers; the same for all where the scenario does not say.
-fn shares(fields: &mut Fields<'_, '_>, servers: usize) -> Vec<f64> {
+fn shares(fields: &mut Fields<'_, '_>, servers: Option<usize>) -> Vec<f64> {
+    let given = fields.take("shares");
+    // Where the number is wrong, nothing can be said about shares.
+    let Some(servers) = servers else { return vec![1.0] };
     let same = vec![1.0 / servers.max(1) as f64; servers];
     let walk = fields.walk;
-    let Some(node) = fields.take("shares") else { return same };
+    let Some(node) = given else { return same };
     let Some(nodes) = walk.list(node, "smtp.shares", (0, VIRTUAL_SERVERS_MOST as usize)) else { return same };
     let remedy = "remove it to share evenly, or give each virtual server a part, like [0.7, 0.3]";
     if nodes.len() != servers {
@@ -221,9 +228,15 @@ pub(super) fn drain(walk: &Walk<'_>, node: &Node, name: &str) -> Option<Drain> {
 /// Parts of the messages that are local and that fail.
 fn flow(fields: &mut Fields<'_, '_>) -> (f64, f64) {
     let Some(mut flow) = fields.table("flow") else { return (1.0, 0.0) };
-    let local = flow.number("local", (0.0, 1.0), 1.0);
-    let fails = flow.number("fails", (0.0, 1.0), 0.0);
-    if local + fails > 1.0 + 1e-9 {
+    let mut part = |key: &'static str, default: f64| {
+        let remedy = format!("correct it, or remove it for the default of {default}");
+        let name = flow.path(key);
+        flow.take(key).map_or(Some(default), |node| flow.walk.number(node, &name, (0.0, 1.0), &remedy))
+    };
+    let (local, fails) = (part("local", 1.0), part("fails", 0.0));
+    let both = local.is_some() && fails.is_some();
+    let (local, fails) = (local.unwrap_or(1.0), fails.unwrap_or(0.0));
+    if both && local + fails > 1.0 + 1e-9 {
         let message = format!("smtp.flow.local {local} and fails {fails} are more than 1 together");
         flow.walk.error(flow.origin, message, "lower one of them; what they leave is routed to other servers");
     }

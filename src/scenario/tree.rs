@@ -105,7 +105,7 @@ pub(super) fn parse(source: &Arc<SourceText>) -> (Node, Vec<Problem>) {
         .map(|error| {
             let span = error.span().unwrap_or(0..0);
             let message = error.message().trim_end().replace('\n', ", ");
-            Problem::error(Place::Span(Arc::clone(source), span), message, "correct it: scenarios are TOML 1.0")
+            Problem::error(Place::Span(Arc::clone(source), span), message, "correct it: a scenario is a TOML file")
         })
         .collect();
     let value = convert_table(table.get_ref(), &|span| Origin::File(span));

@@ -112,7 +112,9 @@ impl<'a> Walk<'a> {
         match node.value {
             Value::Whole(n) if i128::from(least) <= n && n <= i128::from(most) => Some(n as u64),
             _ => {
-                self.wrong(node, name, &format!("a whole number from {least} to {most}"), remedy);
+                let wanted =
+                    if least == most { least.to_string() } else { format!("a whole number from {least} to {most}") };
+                self.wrong(node, name, &wanted, remedy);
                 None
             }
         }
@@ -135,10 +137,7 @@ impl<'a> Walk<'a> {
 
     /// A time in [least, [`TIME_MOST`]], as text with its unit.
     pub(super) fn time(&self, node: &Node, name: &str, least: Nanos, remedy: &str) -> Option<Nanos> {
-        let wanted = || match least {
-            Nanos::ZERO => "a time of at most ten years with its unit, like `250ms`,".to_string(),
-            least => format!("a time from {} to ten years with its unit, like `250ms`,", exact(least)),
-        };
+        let wanted = || format!("a time like `250ms`, from {} to ten years,", exact(least));
         let found = match &node.value {
             Value::Text(text) => parse_time(text),
             _ => None,
@@ -202,22 +201,29 @@ impl<'a> Walk<'a> {
         }
         let remedy = match nearest(found, words.iter().copied()) {
             Some(word) => format!("did you mean `{word}`?"),
+            None if words.len() == 1 => "remove it: nothing else is modelled".to_string(),
             None => "write one of them".to_string(),
         };
-        self.wrong(node, name, &format!("one of {}", words.join(", ")), &remedy);
+        let wanted = if words.len() == 1 { words[0].to_string() } else { format!("one of {}", words.join(", ")) };
+        self.wrong(node, name, &wanted, &remedy);
         None
     }
 
     /// A list of `least` to `most` elements.
     pub(super) fn list<'n>(&self, node: &'n Node, name: &str, (least, most): (usize, usize)) -> Option<&'n [Node]> {
         let Value::List(nodes) = &node.value else {
-            self.wrong(node, name, "a list", "write it in square brackets");
+            let remedy = match node.value {
+                Value::Table(_) => "write its section in double brackets, or a list in single ones",
+                _ => "write it in square brackets",
+            };
+            self.wrong(node, name, "a list", remedy);
             return None;
         };
         if (least..=most).contains(&nodes.len()) {
             return Some(nodes);
         }
-        let message = format!("{name} has {} elements, and {least} to {most} are accepted", nodes.len());
+        let accepted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        let message = format!("{name} has {} elements, and {accepted} are accepted", nodes.len());
         self.error(&node.origin, message, "add or remove some");
         None
     }
