@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::problem::{Place, Problem, Severity, SourceText, line_and_column};
 
@@ -49,9 +49,10 @@ fn render_one(problem: &Problem, renderer: &Renderer) -> String {
     if let Some((source, excerpt)) = &shown {
         let snippet = Snippet::source(excerpt.text.as_str())
             .line_start(excerpt.line)
-            .path(source.name.as_str())
             .annotation(AnnotationKind::Primary.span(excerpt.span.clone()));
-        group = group.element(snippet);
+        // Stated here, because the renderer would count the column in what is left of a long line.
+        let origin = Origin::path(source.name.as_str()).line(excerpt.line).char_column(excerpt.column);
+        group = group.element(origin).element(snippet);
     }
     if !problem.remedy.is_empty() {
         group = group.element(Level::HELP.message(problem.remedy.as_str()));
@@ -66,6 +67,8 @@ struct Excerpt {
     span: Range<usize>,
     /// The line's number in the source, from 1.
     line: usize,
+    /// The column of what is wrong, from 1.
+    column: usize,
 }
 
 impl Excerpt {
@@ -90,7 +93,8 @@ impl Excerpt {
             shown.push_str("...");
         }
         let wrong = (at - from + offset)..(wrong_end - from + offset);
-        Excerpt { text: shown, span: wrong, line: line_and_column(text, at).0 }
+        let (line, column) = line_and_column(text, at);
+        Excerpt { text: shown, span: wrong, line, column }
     }
 }
 
@@ -101,4 +105,82 @@ fn floor(text: &str, at: usize) -> usize {
         at -= 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn at(text: &str, span: Range<usize>) -> Problem {
+        let source = Arc::new(SourceText { name: "a.toml".into(), text: text.into() });
+        Problem::error(Place::Span(source, span), "percent 140 is above 100", "lower it")
+    }
+
+    fn check(problem: &Problem, expect: &[&str]) {
+        let text = render(std::slice::from_ref(problem), false);
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        assert_eq!(lines, expect, "\n{text}");
+    }
+
+    #[test]
+    fn the_text_that_is_wrong_is_underlined() {
+        check(
+            &at("x = 1\npercent = 140\nz = 2\n", 16..19),
+            &[
+                "error: percent 140 is above 100",
+                " --> a.toml:2:11",
+                "  |",
+                "2 | percent = 140",
+                "  |           ^^^",
+                "  |",
+                "  = help: lower it",
+                "",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_place_without_text_is_named() {
+        let note = |place| Problem::note(place, "it is so", "");
+        check(&note(Place::Line("x.log".into(), 7)), &["note: x.log:7: it is so", ""]);
+        check(&note(Place::Named("--set a=1".into())), &["note: --set a=1: it is so", ""]);
+        let empty = Arc::new(SourceText { name: "e".into(), text: String::new() });
+        check(&Problem::warning(Place::Span(empty, 0..0), "it is empty", ""), &["warning: e:1:1: it is empty", ""]);
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_what_is_wrong() {
+        let text = format!("a\n{} = 140 # {}\n", "k".repeat(100_000), "c".repeat(100_000));
+        let start = text.find("140").unwrap_or(0);
+        let rendered = render(&[at(&text, start..start + 3)], false);
+        assert!(rendered.contains("...") && rendered.contains("140") && rendered.contains("^^^"), "{rendered}");
+        assert!(rendered.contains("a.toml:2:100004"), "{rendered}");
+        assert!(rendered.len() < 1_000, "{}", rendered.len());
+    }
+
+    #[test]
+    fn any_span_of_any_text_can_be_shown() {
+        let texts = [
+            "",
+            "\n",
+            "a\nb",
+            "a\r\nb\r\n",
+            "tab\there\n",
+            "\u{fc}\u{fc}\n\u{1f600}x\u{1f600}",
+            "\u{0}\u{1b}[31m\u{7f}\n",
+        ];
+        for text in texts {
+            for start in 0..text.len() + 2 {
+                for end in start..text.len() + 3 {
+                    for colours in [false, true] {
+                        assert!(render(&[at(text, start..end)], colours).contains("percent 140"));
+                    }
+                }
+            }
+        }
+        assert!(!render(&[at("\u{1b}[31m", 0..1)], false).contains('\u{1b}'), "a text cannot colour the terminal");
+        assert!(render(&[at("x", 0..1)], true).contains('\u{1b}'));
+    }
 }

@@ -3,8 +3,8 @@
 //! The language is written down in `docs/scenario-format.md`. A text becomes a tree whose values know where they were
 //! written (`tree.rs`), overrides are laid over it, and a walk takes each field with its kind and range (`walk.rs`).
 //!
-//! Not a run, and not the meaning of anything: the domain types check nothing here that they check themselves. Called by
-//! `run` and `cli`.
+//! Not a run, and not the meaning of anything: registry values and assumptions are checked where they are at home, and
+//! only get their places here. Called by `run` and `cli`.
 
 mod arrivals;
 mod assumed;

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::workload::Workload;
 use crate::workload::journey::{Journey, Then};
 
 /// Values that replace others: all that is odd about numbers, times and tables.
@@ -57,6 +58,15 @@ fn check_plans(text: &str, overrides: &Overrides) {
             if let Journey::Session { script, messages, .. } = &source.journey {
                 assert!(!script.is_empty() && messages.0 <= messages.1);
             }
+        }
+        // The load really comes: time goes on, and stops at the end.
+        let mut load = Workload::new(plan.load.clone(), plan.seed, plan.duration);
+        let mut now = crate::time::Nanos::ZERO;
+        for _ in 0..100 {
+            let Some(due) = load.next_due() else { break };
+            assert!(now <= due && due < plan.duration);
+            now = due;
+            assert!(load.pop_due(now).is_some());
         }
         assert!(plan.offered(crate::time::Nanos::SECOND).iter().all(|offered| offered.threads() >= 0.0));
     }
