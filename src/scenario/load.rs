@@ -1,0 +1,436 @@
+//! The sections `[load.NAME]`: who asks what of which service, and when.
+//!
+//! Not the services (`services.rs`) and not the spacing of open arrivals (`arrivals.rs`). Called by `super::plan_of`.
+
+use super::TraceOverride;
+use super::arrivals::{OPEN, pattern};
+use super::service_time::distribution;
+use super::stages::Stages;
+use super::tree::{Entry, Node, Origin, Value, shortened};
+use super::walk::{Fields, Walk};
+use crate::ids::StageId;
+use crate::problem::nearest;
+use crate::time::Nanos;
+use crate::workload::arrivals::Spacing;
+use crate::workload::journey::{Arrivals, Journey, ScriptStep, Source, Times, TraceInput, TraceSpec};
+
+/// The most clients of all closed loads together: each is an entry of the calendar from the start.
+const CLIENTS_MOST: u64 = 1_000_000;
+/// The most loads.
+const LOADS_MOST: usize = 1_000;
+/// The most lines of a script, repetitions of a line, and messages of a mailbox.
+const LINES_MOST: usize = 1_000;
+const REPEATS: (u64, u64) = (1, 10_000);
+const MESSAGES: (u64, u64) = (0, 10_000);
+/// The most journeys that begin at once.
+const BATCH: (u64, u64) = (1, 100_000);
+/// The most logs of one load.
+const LOGS_MOST: usize = 1_000;
+/// The range of a replay's rate multiplier.
+const TIMES: (f64, f64) = (1e-6, 1e6);
+/// The least pause of a closed client, on average: one that is refused and comes again at once would stop the clock.
+const PAUSE_LEAST: Nanos = Nanos::from_micros(1);
+
+const SERVICES: [&str; 3] = ["smtp", "pop3", "imap4"];
+
+/// Every source of load.
+pub(super) fn loads(
+    root: &mut Fields<'_, '_>,
+    stages: &Stages,
+    run: Nanos,
+    replay: Option<&TraceOverride>,
+) -> Vec<Source> {
+    let walk = root.walk;
+    let entries = root.take("load").and_then(|node| walk.entries(node, "load")).unwrap_or_default();
+    if entries.is_empty() && replay.is_none() {
+        walk.error(root.origin, "there is no load", "give at least one section [load.NAME]");
+    }
+    if let Some(entry) = entries.get(LOADS_MOST) {
+        walk.error(&entry.key_origin, format!("there are more than {LOADS_MOST} loads"), "join some of them");
+    }
+    let mut sources = Vec::new();
+    let mut clients = 0;
+    for entry in entries.iter().take(LOADS_MOST) {
+        sources.extend(Reader { walk, stages, run, replaced: replay.is_some() }.load(entry, &mut clients));
+    }
+    if let Some(replay) = replay {
+        sources.extend(replayed(walk, stages, replay, &sources));
+    }
+    sources
+}
+
+/// The trace of the command line, as a source beside the others.
+fn replayed(walk: &Walk<'_>, stages: &Stages, replay: &TraceOverride, others: &[Source]) -> Option<Source> {
+    let origin = Origin::Flag("--replay".into());
+    let mut name = "replay".to_string();
+    while others.iter().any(|other| other.name == name) {
+        name.push('+');
+    }
+    if replay.paths.is_empty() {
+        walk.error(&origin, "there is no log to replay", "name at least one");
+    }
+    if !(TIMES.0 <= replay.times && replay.times <= TIMES.1) {
+        let message = format!("logs cannot be replayed {} times as fast", super::tree::shown_number(replay.times));
+        walk.error(&origin, message, "give a number from 0.000001 to 1000000");
+    }
+    let input = TraceInput::Paths(replay.paths.clone());
+    let spec = trace(walk, stages, &origin, input, (replay.times, replay.repeat, replay.spread))?;
+    Some(Source { name, arrivals: Arrivals::Trace(spec), journey: Journey::Row })
+}
+
+/// A trace whose rows enter at the stages of this scenario.
+fn trace(
+    walk: &Walk<'_>,
+    stages: &Stages,
+    origin: &Origin,
+    input: TraceInput,
+    (times, repeat, spread): (f64, bool, bool),
+) -> Option<TraceSpec> {
+    let Some(smtp) = stages.smtp else {
+        walk.error(origin, "logs are replayed against SMTP, which this scenario does not start", "give [smtp]");
+        return None;
+    };
+    // Guess: a row that says POP3 or IMAP4 is the command that does most of the work, for its own command is not kept.
+    let row = |commands: &Option<Vec<(String, StageId)>>, usual: &str| {
+        let commands = commands.as_ref()?;
+        let named = commands.iter().find(|(name, _)| name.eq_ignore_ascii_case(usual));
+        named.or(commands.first()).map(|(_, stage)| *stage)
+    };
+    Some(TraceSpec {
+        input,
+        times,
+        repeat,
+        spread,
+        smtp_request: smtp.request,
+        smtp_message: smtp.message,
+        pop3: row(&stages.pop3, "retr"),
+        imap4: row(&stages.imap4, "fetch"),
+    })
+}
+
+/// What one load is read against.
+struct Reader<'n, 'a> {
+    walk: &'n Walk<'a>,
+    stages: &'n Stages,
+    run: Nanos,
+    /// Whether the command line replaces the loads of SMTP.
+    replaced: bool,
+}
+
+impl Reader<'_, '_> {
+    fn load(&self, entry: &Entry, clients: &mut u64) -> Option<Source> {
+        let walk = self.walk;
+        walk.check_name(&entry.key, &entry.key_origin, "the name of a load");
+        let mut fields = walk.table(&entry.node, &format!("load.{}", entry.key))?;
+        let service_name = fields.path("service");
+        let service = fields
+            .need("service", "write service = \"smtp\", \"pop3\" or \"imap4\"")
+            .and_then(|node| walk.choice(node, &service_name, &SERVICES).map(|service| (service, &node.origin)));
+        if let Some((service, origin)) = service
+            && !self.has(service)
+        {
+            let message = format!("{service_name} is `{service}`, which this scenario does not start");
+            let remedy = match service {
+                "smtp" => "give [smtp] with at least one virtual server".to_string(),
+                _ => format!("give a section [{service}]"),
+            };
+            walk.error(origin, message, remedy);
+        }
+        let service = service.map(|(service, _)| service);
+        let arrivals = self.arrivals(&mut fields, service, clients);
+        let journey = self.journey(&mut fields, service, arrivals.as_ref());
+        fields.finish();
+        let source = Source { name: entry.key.clone(), arrivals: arrivals?, journey: journey? };
+        (!(self.replaced && service == Some("smtp"))).then_some(source)
+    }
+
+    fn has(&self, service: &str) -> bool {
+        match service {
+            "smtp" => self.stages.smtp.is_some(),
+            _ => self.commands(service).is_some(),
+        }
+    }
+
+    fn commands(&self, service: &str) -> Option<&[(String, StageId)]> {
+        match service {
+            "pop3" => self.stages.pop3.as_deref(),
+            "imap4" => self.stages.imap4.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// When the load's journeys begin.
+    fn arrivals(&self, fields: &mut Fields<'_, '_>, service: Option<&str>, clients: &mut u64) -> Option<Arrivals> {
+        let walk = self.walk;
+        let spacing = fields.take("arrivals");
+        let batch = fields.take("batch");
+        let pause = fields.take("pause");
+        let replay_only = ["times", "loop", "spread"].map(|key| (key, fields.take(key)));
+        let ways =
+            OPEN.iter().chain(&["clients", "replay"]).filter_map(|way| fields.take(way).map(|node| (*way, node)));
+        let ways: Vec<(&str, &Node)> = ways.collect();
+        let &[(way, node)] = ways.as_slice() else {
+            let given: Vec<&str> = ways.iter().map(|(way, _)| *way).collect();
+            let message = match given.len() {
+                0 => format!("{} does not say when it comes", fields.name()),
+                _ => format!("{} says when it comes in several ways: {}", fields.name(), given.join(", ")),
+            };
+            let origin = ways.get(1).map_or(fields.origin, |(_, node)| &node.origin);
+            walk.error(origin, message, "give one of rate, steps, ramp, on_off, daily, bursts, gaps, clients, replay");
+            return None;
+        };
+        let unused = |key: &str, node: Option<&Node>| {
+            if let Some(node) = node {
+                let message = format!("{} does not go with {way}", fields.path(key));
+                walk.error(&node.origin, message, "remove one of them");
+            }
+        };
+        if way != "replay" {
+            replay_only.iter().for_each(|(key, node)| unused(key, *node));
+        }
+        if matches!(way, "clients" | "replay" | "bursts" | "gaps") {
+            unused("arrivals", spacing);
+        }
+        if matches!(way, "clients" | "replay") {
+            unused("batch", batch);
+        }
+        if way != "clients" {
+            unused("pause", pause);
+        }
+        match way {
+            "clients" => self.closed(fields, node, pause, clients),
+            "replay" => self.replay(fields, node, service, replay_only.map(|(_, node)| node)),
+            _ => {
+                let name = fields.path("arrivals");
+                let spacing = match spacing.map(|node| walk.choice(node, &name, &["poisson", "even"])) {
+                    Some(Some("even")) => Spacing::Even,
+                    _ => Spacing::Poisson,
+                };
+                let remedy = "give how many begin at once, or remove it for 1";
+                let batch = batch.map_or(Some(1), |node| walk.whole(node, &fields.path("batch"), BATCH, remedy));
+                let pattern = pattern(walk, way, node, &fields.path(way), spacing, self.run);
+                Some(Arrivals::Open { pattern: pattern?, batch: batch? as u32 })
+            }
+        }
+    }
+
+    /// `clients` and `pause`.
+    fn closed(
+        &self,
+        fields: &Fields<'_, '_>,
+        node: &Node,
+        pause: Option<&Node>,
+        clients: &mut u64,
+    ) -> Option<Arrivals> {
+        let walk = self.walk;
+        let range = (0, CLIENTS_MOST);
+        let population = walk.whole(node, &fields.path("clients"), range, "give how many clients there are");
+        let before = *clients;
+        *clients += population.unwrap_or(0);
+        if before <= CLIENTS_MOST && *clients > CLIENTS_MOST {
+            let message = format!("all loads together have more than {CLIENTS_MOST} clients");
+            walk.error(&node.origin, message, "lower their numbers, or use a rate");
+        }
+        let name = fields.path("pause");
+        let Some(pause) = pause else {
+            let remedy = "give the time between two sessions of a client, like { mean = \"30s\" }";
+            walk.error(fields.origin, format!("{name} is missing"), remedy);
+            return None;
+        };
+        let drawn = distribution(walk, pause, &name)?;
+        if drawn.mean_ns() < PAUSE_LEAST.0 as f64 {
+            let message = format!("{name} has a mean of less than 1us, so that a refused client never stops asking");
+            walk.error(&pause.origin, message, "give a longer one");
+            return None;
+        }
+        Some(Arrivals::Closed { population: population? as u32, pause: drawn })
+    }
+
+    /// `replay`, `times`, `loop`, `spread`.
+    fn replay(
+        &self,
+        fields: &Fields<'_, '_>,
+        node: &Node,
+        service: Option<&str>,
+        [times, repeat, spread]: [Option<&Node>; 3],
+    ) -> Option<Arrivals> {
+        let walk = self.walk;
+        let name = fields.path("replay");
+        let remedy = "give a number like 2.0, or remove it for 1.0";
+        let times = times.map_or(Some(1.0), |node| walk.number(node, &fields.path("times"), TIMES, remedy));
+        let truth = |key: &str, node: Option<&Node>, default| {
+            node.map_or(Some(default), |node| walk.truth(node, &fields.path(key)))
+        };
+        let (repeat, spread) = (truth("loop", repeat, true), truth("spread", spread, true));
+        if service.is_some_and(|service| service != "smtp") {
+            let message = format!("{name} belongs to service = \"smtp\"");
+            walk.error(&node.origin, message, "correct the service; each row of a log says whom it asks");
+            return None;
+        }
+        let nodes = walk.list(node, &name, (1, LOGS_MOST))?;
+        let names: Vec<Option<&str>> = nodes.iter().map(|node| walk.text(node, &name)).collect();
+        let names: Vec<&str> = names.into_iter().collect::<Option<_>>()?;
+        let input = match walk.base.logs(&names) {
+            Ok(input) => input,
+            Err(wrong) => {
+                for (at, why) in wrong {
+                    let message = format!("`{}` {why}", shortened(names[at]));
+                    let remedy = "file names are relative to the scenario's directory";
+                    walk.error(&nodes[at].origin, message, remedy);
+                }
+                return None;
+            }
+        };
+        if !self.has("smtp") {
+            // Told at `service` already.
+            return None;
+        }
+        let how = (times?, repeat?, spread?);
+        trace(walk, self.stages, &node.origin, input, how).map(Arrivals::Trace)
+    }
+
+    /// What a journey of the load is.
+    fn journey(
+        &self,
+        fields: &mut Fields<'_, '_>,
+        service: Option<&str>,
+        arrivals: Option<&Arrivals>,
+    ) -> Option<Journey> {
+        let walk = self.walk;
+        let parts = ["script", "messages", "think"].map(|key| (key, fields.take(key)));
+        let service = service?;
+        let is_replay = matches!(arrivals, Some(Arrivals::Trace(_)));
+        if service == "smtp" || is_replay {
+            for (key, node) in parts {
+                if let Some(node) = node {
+                    let message = format!("{} does not belong to a load of smtp", fields.path(key));
+                    walk.error(&node.origin, message, "remove it: SMTP messages have no script");
+                }
+            }
+            return if is_replay { Some(Journey::Row) } else { self.stages.smtp.map(|e| Journey::Message(e.message)) };
+        }
+        let [(_, script), (_, messages), (_, think)] = parts;
+        let Some(script_node) = script else {
+            let message = format!("{} is missing", fields.path("script"));
+            walk.error(fields.origin, message, "give the commands of a session, like [\"logon\", \"retr*\", \"quit\"]");
+            return None;
+        };
+        let messages = messages.map(|node| (self.messages(node, &fields.path("messages")), node));
+        let think = think.map(|node| distribution(walk, node, &fields.path("think")));
+        let script = self.script(script_node, &fields.path("script"), service)?;
+        let messages = self.check_messages(fields, script_node, &script, messages)?;
+        let think = match think {
+            Some(None) => return None,
+            Some(think) => think,
+            None => None,
+        };
+        Some(Journey::Session { script, messages, think })
+    }
+
+    /// How many messages a mailbox holds, in agreement with a script.
+    fn check_messages(
+        &self,
+        fields: &Fields<'_, '_>,
+        script_node: &Node,
+        script: &[ScriptStep],
+        messages: Option<(Option<(u32, u32)>, &Node)>,
+    ) -> Option<(u32, u32)> {
+        let walk = self.walk;
+        let starred = script.iter().any(|step| step.times == Times::EachMessage);
+        let name = fields.path("messages");
+        let (found, node) = match messages {
+            Some(messages) => messages,
+            None if starred => {
+                let remedy = "give how many messages a mailbox holds, like 3 or [1, 5], for the `*` in the script";
+                walk.error(fields.origin, format!("{name} is missing"), remedy);
+                return None;
+            }
+            None => return Some((0, 0)),
+        };
+        if !starred {
+            let remedy = "remove it, or end a command with `*`";
+            walk.warning(&node.origin, format!("{name} is not used: no line of the script has a `*`"), remedy);
+        }
+        let (least, most) = found?;
+        if least == 0 && script.iter().all(|step| step.times == Times::EachMessage) {
+            let message = format!("{} has no command for an empty mailbox", fields.path("script"));
+            walk.error(&script_node.origin, message, "add a command without `*`, or let `messages` be at least 1");
+            return None;
+        }
+        Some((least, most))
+    }
+
+    /// `3` or `[1, 5]`.
+    fn messages(&self, node: &Node, name: &str) -> Option<(u32, u32)> {
+        let walk = self.walk;
+        let remedy = "write a number like 3, or the least and the most like [1, 5]";
+        let one = |node: &Node| walk.whole(node, name, MESSAGES, remedy).map(|n| n as u32);
+        let Value::List(_) = &node.value else {
+            let n = one(node)?;
+            return Some((n, n));
+        };
+        let [least, most] = walk.list(node, name, (2, 2))? else { return None };
+        let (least, most) = (one(least), one(most));
+        let (least, most) = (least?, most?);
+        if least > most {
+            walk.error(&node.origin, format!("{name} is from {least} to {most}"), "swap them");
+            return None;
+        }
+        Some((least, most))
+    }
+
+    /// The lines of a script: `logon`, `retr*`, `noop 3`.
+    fn script(&self, node: &Node, name: &str, service: &str) -> Option<Vec<ScriptStep>> {
+        let walk = self.walk;
+        let nodes = walk.list(node, name, (1, LINES_MOST))?;
+        // Without the service there is nothing to compare with, and that was told.
+        let commands = self.commands(service)?;
+        let steps: Vec<Option<ScriptStep>> = nodes
+            .iter()
+            .enumerate()
+            .map(|(at, node)| {
+                let name = format!("{name}[{at}]");
+                let line = walk.text(node, &name)?.trim();
+                let (command, times) = repeats(line);
+                let times = match times {
+                    Ok(times) => times,
+                    Err(found) => {
+                        let message = format!("{name} is repeated {} times", shortened(found));
+                        let remedy = format!("give a number from {} to {}", REPEATS.0, REPEATS.1);
+                        walk.error(&node.origin, message, remedy);
+                        return None;
+                    }
+                };
+                let found = commands.iter().find(|(known, _)| known.eq_ignore_ascii_case(command));
+                if found.is_none() {
+                    let message = format!("{name} is `{}`, which is no command of {service}", shortened(command));
+                    let known = commands.iter().map(|(known, _)| known.as_str());
+                    let remedy = match nearest(command, known) {
+                        Some(known) => format!("did you mean `{known}`?"),
+                        None => format!("give a section [{service}.commands.NAME] for it"),
+                    };
+                    walk.error(&node.origin, message, remedy);
+                }
+                found.map(|(_, stage)| ScriptStep { stage: *stage, times })
+            })
+            .collect();
+        steps.into_iter().collect()
+    }
+}
+
+/// The command of a script's line, and how often it comes; the text that says so where it is out of range.
+fn repeats(line: &str) -> (&str, Result<Times, &str>) {
+    if let Some(command) = line.strip_suffix('*') {
+        return (command.trim_end(), Ok(Times::EachMessage));
+    }
+    match line.rsplit_once(char::is_whitespace) {
+        Some((command, times)) if times.bytes().all(|b| b.is_ascii_digit()) => {
+            let times = match times.parse::<u64>() {
+                Ok(n) if (REPEATS.0..=REPEATS.1).contains(&n) => Ok(Times::Fixed(n as u32)),
+                _ => Err(times),
+            };
+            (command.trim_end(), times)
+        }
+        _ => (line, Ok(Times::Fixed(1))),
+    }
+}

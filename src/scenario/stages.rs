@@ -1,0 +1,157 @@
+//! From services to the classes that share the pool, and to the stages that an item goes through.
+//!
+//! Not the load that enters them. Called by `super::plan_of`.
+
+use super::services::{Protocol, Queue, Services, Smtp, Waiting};
+use crate::ids::{ClassId, StageId};
+use crate::plan::{ClassPlan, Role};
+use crate::policy::assumptions::{Assumptions, SmtpQueue};
+use crate::policy::dispatch::{ClassRule, Kind};
+use crate::policy::sizing::PoolShape;
+use crate::workload::distribution::Distribution;
+use crate::workload::journey::{Branch, Phase, Stage, Then};
+
+/// The classes and stages of a scenario, and where load enters.
+#[derive(Debug, Default)]
+pub(super) struct Stages {
+    pub(super) classes: Vec<ClassPlan>,
+    pub(super) stages: Vec<Stage>,
+    /// Commands by name, where the service is there.
+    pub(super) pop3: Option<Vec<(String, StageId)>>,
+    pub(super) imap4: Option<Vec<(String, StageId)>>,
+    pub(super) smtp: Option<SmtpEntry>,
+}
+
+/// Where SMTP load enters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SmtpEntry {
+    /// An inbound request that hands over a message.
+    pub(super) message: StageId,
+    /// Any other inbound request.
+    pub(super) request: StageId,
+}
+
+/// The caps of the queues, which follow from the pool's shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caps {
+    heavy: u32,
+    light: u32,
+}
+
+impl Caps {
+    /// Those of a pool, or any at all where its shape is not known because of a problem.
+    pub(super) fn of(shape: Option<&PoolShape>) -> Caps {
+        shape.map_or(Caps { heavy: 1, light: 1 }, |shape| Caps {
+            heavy: shape.heavy_queue_cap,
+            light: shape.light_queue_cap,
+        })
+    }
+}
+
+/// Everything that `services` make.
+pub(super) fn stages(services: &Services, assumptions: &Assumptions, caps: Caps) -> Stages {
+    let mut all = Stages::default();
+    all.pop3 = services.pop3.as_ref().map(|pop3| all.add_protocol("pop3", pop3));
+    all.imap4 = services.imap4.as_ref().map(|imap4| all.add_protocol("imap4", imap4));
+    // With no virtual server, SMTP is not started.
+    if let Some(smtp) = services.smtp.as_ref().filter(|smtp| smtp.virtual_servers > 0 && !smtp.queues.is_empty()) {
+        all.add_smtp(smtp, assumptions, caps);
+    }
+    all
+}
+
+impl Stages {
+    fn add_class(&mut self, name: String, role: Role, kind: Kind, max_waiting: usize) -> ClassId {
+        self.classes.push(ClassPlan { name, role, rule: ClassRule { kind, max_waiting } });
+        ClassId((self.classes.len() - 1) as u16)
+    }
+
+    fn add_stage(&mut self, name: String, class: ClassId, phases: &[Phase], waiting: Option<&Waiting>) -> StageId {
+        let patience = waiting.and_then(|waiting| waiting.timeout).map(Distribution::Constant);
+        self.stages.push(Stage { name, class, phases: phases.to_vec(), patience, then: Then::End });
+        StageId((self.stages.len() - 1) as u16)
+    }
+
+    fn add_protocol(&mut self, name: &str, protocol: &Protocol) -> Vec<(String, StageId)> {
+        let class = self.add_class(name.to_string(), Role::Protocol, Kind::Requests, protocol.waiting.most);
+        let mut commands = Vec::new();
+        for (command, phases) in &protocol.commands {
+            let shown = format!("{name} {}", command.to_uppercase());
+            let stage = self.add_stage(shown, class, phases, Some(&protocol.waiting));
+            self.stages[stage.index()].then = Then::Script;
+            commands.push((command.clone(), stage));
+        }
+        commands
+    }
+
+    fn add_smtp(&mut self, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) {
+        let (waiting, phases) = &smtp.inbound;
+        let class = self.add_class("smtp-in".to_string(), Role::SmtpIn, Kind::Requests, waiting.most);
+        let request = self.add_stage("smtp-in request".to_string(), class, phases, Some(waiting));
+        let message = self.add_stage("smtp-in message".to_string(), class, phases, Some(waiting));
+        self.smtp = Some(SmtpEntry { message, request });
+        let mut branches = Vec::new();
+        for (at, &share) in smtp.shares.iter().enumerate() {
+            let first = self.add_virtual_server(at + 1, smtp, assumptions, caps);
+            branches.push(Branch { share, to: Some(first) });
+        }
+        self.stages[message.index()].then = route(branches);
+    }
+
+    /// The five queues of virtual server `number`; the stage that its messages enter.
+    // ATQ: pre-submission, pre-categorization, then local delivery or pre-routing (TechNet aa996384).
+    // Guess: what fails does so at categorization, where recipients turn out to be unknown; the notification is a
+    // message of its own, which goes the same way and never fails again.
+    fn add_virtual_server(&mut self, number: usize, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) -> StageId {
+        let classes: Vec<ClassId> = SmtpQueue::ALL
+            .iter()
+            .zip(&smtp.queues)
+            .map(|(&queue, own)| self.add_queue(number, queue, own, smtp.queue_waiting, assumptions, caps))
+            .collect();
+        let mut add = |queue: SmtpQueue, of: &str| {
+            let name = format!("smtp{number}.{}{of}", queue.name());
+            self.add_stage(name, classes[queue as usize], &smtp.queues[queue as usize].phases, None)
+        };
+        let of = [("", ()), (" of a DSN", ())].map(|(of, ())| {
+            [SmtpQueue::PreSubmission, SmtpQueue::PreCategorization, SmtpQueue::LocalDelivery, SmtpQueue::PreRouting]
+                .map(|queue| add(queue, of))
+        });
+        let dsn = add(SmtpQueue::Dsn, "");
+        let [message, notification] = of;
+        let to = |share, stage| Branch { share, to: Some(stage) };
+        let routed = (1.0 - smtp.local - smtp.fails).max(0.0);
+        let passed = smtp.local + routed;
+        let local = if passed > 0.0 { smtp.local / passed } else { 0.0 };
+        self.stages[message[0].index()].then = route(vec![to(1.0, message[1])]);
+        self.stages[message[1].index()].then =
+            route(vec![to(smtp.local, message[2]), to(smtp.fails, dsn), to(routed, message[3])]);
+        self.stages[dsn.index()].then = route(vec![to(1.0, notification[0])]);
+        self.stages[notification[0].index()].then = route(vec![to(1.0, notification[1])]);
+        self.stages[notification[1].index()].then =
+            route(vec![to(local, notification[2]), to(1.0 - local, notification[3])]);
+        message[0]
+    }
+
+    fn add_queue(
+        &mut self,
+        number: usize,
+        queue: SmtpQueue,
+        own: &Queue,
+        max_waiting: usize,
+        assumptions: &Assumptions,
+        caps: Caps,
+    ) -> ClassId {
+        let (role, cap) = match assumptions.is_heavy(queue) {
+            true => (Role::HeavyQueue, caps.heavy),
+            false => (Role::LightQueue, caps.light),
+        };
+        let kind = Kind::WorkQueue { cap, drain: own.drain.unwrap_or(assumptions.drain) };
+        self.add_class(format!("smtp{number}.{}", queue.name()), role, kind, max_waiting)
+    }
+}
+
+/// A route without the ways that nobody goes.
+fn route(mut branches: Vec<Branch>) -> Then {
+    branches.retain(|branch| branch.share > 0.0);
+    Then::Route(branches)
+}

@@ -1,0 +1,42 @@
+//! What scenarios become, and what is said of those that become nothing.
+
+mod mistakes;
+mod plans;
+mod properties;
+
+use super::{Base, Overrides, read};
+use crate::plan::Plan;
+use crate::problem::Problem;
+
+/// A small scenario with something of everything. Mistakes are edits of it, so their line numbers are those here.
+const GOOD: &str = include_str!("good.toml");
+
+/// [`GOOD`] with the one place that reads `old` reading `new`.
+fn edited(old: &str, new: &str) -> String {
+    assert_eq!(GOOD.matches(old).count(), 1, "`{old}` is not there once");
+    GOOD.replacen(old, new, 1)
+}
+
+fn read_with(text: &str, overrides: &Overrides) -> (Option<Vec<Plan>>, Vec<Problem>) {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scenario/tests");
+    read("t.toml", text, &Base::Directory(directory), overrides)
+}
+
+/// The problems of `text` under `overrides`, one line each, without the word `error: `.
+fn lines(text: &str, overrides: &Overrides) -> Vec<String> {
+    let (plans, problems) = read_with(text, overrides);
+    assert_eq!(plans.is_none(), crate::problem::any_error(&problems), "{problems:?}");
+    problems.iter().map(|problem| problem.to_string()).map(|l| l.trim_start_matches("error: ").to_string()).collect()
+}
+
+/// Reads `text` and compares every problem with `expect`.
+fn check(text: &str, expect: &[&str]) {
+    assert_eq!(lines(text, &Overrides::default()), expect);
+}
+
+/// The plans of a scenario that has no problem.
+fn plans(text: &str) -> Vec<Plan> {
+    let (plans, problems) = read_with(text, &Overrides::default());
+    assert_eq!(problems, []);
+    plans.unwrap_or_default()
+}
