@@ -3,6 +3,15 @@
 //! Not arithmetic: figures come computed from `metrics` and `plan`. Knows no engine and no scenario file. Called by
 //! `run` (which builds the report) and `cli` (which writes it).
 
+pub mod explain;
+mod format;
+pub mod json;
+#[cfg(test)]
+mod sample;
+mod table;
+pub mod text;
+pub mod verdict;
+
 use std::sync::Arc;
 
 use crate::metrics::Summary;

@@ -1,0 +1,287 @@
+//! A plan in words, before anything runs: the server, its pool, the load in threads, and where averages foretell
+//! trouble. The text of `atqsim explain`.
+//!
+//! Not a prediction of waits: that is what a run is for. The judging is in `explain/judge.rs`. Called by `cli`.
+
+mod judge;
+
+use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
+use super::table::Grid;
+use super::text::{LEAST_WIDTH, assumptions, pool_facts, section};
+use crate::ids::{ClassId, DependencyId};
+use crate::plan::{Plan, Role};
+use crate::policy::dispatch::Kind;
+use crate::time::Nanos;
+use crate::workload::faults::{Effect, Fault, Target};
+use crate::workload::journey::Arrivals;
+use judge::{Level, Limits, Trouble, levels, processors, sum, troubles};
+
+/// Spans of a level that are told one by one; further ones are counted.
+const SPANS_TOLD: usize = 3;
+
+/// What the plans of a scenario say, in lines of at most `width`.
+#[must_use]
+pub fn explain(plans: &[Plan], width: usize) -> String {
+    let width = width.max(LEAST_WIDTH);
+    let Some(first) = plans.first() else { return "There is no plan to explain.\n".into() };
+    let all: Vec<&Plan> = plans.iter().collect();
+    let mut out = wrap("", &toned(Tone::Strong, &plain(&first.title)), width);
+    out.push_str(&wrap("file      ", &plain(&first.file), width));
+    let starved = format!("{}, {} after {}", first.duration, "a service is starved", first.starvation_after);
+    out.push_str(&wrap("duration  ", &starved, width));
+    let mut sections = vec![section("Server and pool", pool(&all, width))];
+    let mut told: Vec<&Plan> = Vec::new();
+    for plan in &all {
+        if told.iter().any(|t| t.load == plan.load && t.classes.len() == plan.classes.len()) {
+            continue;
+        }
+        told.push(plan);
+        let several = all.iter().any(|p| p.load != plan.load || p.classes.len() != plan.classes.len());
+        let of = if several { format!(" of {}", plain(&plan.variant)) } else { String::new() };
+        sections.push(section(&format!("Offered load{of}"), load(plan, width)));
+    }
+    sections.push(section("What averages foretell", expectations(&all, width)));
+    sections.push(section("Assumptions", assumptions(&all, width)));
+    for text in sections.iter().filter(|text| !text.is_empty()) {
+        out.push('\n');
+        out.push_str(text);
+    }
+    paint(&out, false)
+}
+
+/// Machine and pool, with the steps of the computation.
+fn pool(plans: &[&Plan], width: usize) -> String {
+    let mut sheet = pool_facts(plans);
+    sheet.facts.retain(|(label, _)| !label.starts_with("  "));
+    let machine = |plan: &&Plan| {
+        let m = plan.machine;
+        let (processors, servers) = (u64::from(m.processors), u64::from(m.smtp_virtual_servers));
+        format!("{}, {} MB, {}", counted(processors, "processor"), m.memory_mb, counted(servers, "SMTP virtual server"))
+    };
+    sheet.facts.insert(0, ("server".into(), plans.iter().map(machine).collect()));
+    let registry = |plan: &&Plan| {
+        let set = plan.registry.iter().map(|(id, s)| format!("{} = {} ({})", id.value().name, s.data, s.origin()));
+        let set = set.collect::<Vec<_>>().join(", ");
+        if set.is_empty() { "empty".to_string() } else { plain(&set) }
+    };
+    sheet.facts.insert(1, ("registry".into(), plans.iter().map(registry).collect()));
+    let steps = plans.iter().map(|plan| plan.pool.steps.len()).max().unwrap_or(0);
+    for at in 0..steps {
+        let label = if at == 0 { "computation" } else { "" };
+        sheet.add(label, plans.iter().map(|p| p.pool.steps.get(at).cloned().unwrap_or_default()).collect());
+    }
+    sheet.render(width)
+}
+
+/// The load of each service at each level, in items per second and threads.
+fn load(plan: &Plan, width: usize) -> String {
+    let levels = levels(plan);
+    let rows: Vec<usize> =
+        (0..plan.classes.len()).filter(|at| levels.iter().any(|l| l.offered[*at].per_second > 0.0)).collect();
+    let mut out = String::new();
+    for (at, level) in levels.iter().enumerate() {
+        out.push_str(&wrap(&format!("  {}  ", letter(at)), &level_text(plan, level), width));
+    }
+    if rows.is_empty() {
+        out.push_str("No source has a rate of its own.\n");
+    } else {
+        out.push_str(&load_table(plan, &levels, &rows).render(width));
+    }
+    let mut notes = vec![
+        "Threads = items per second x seconds of service (Erlangs): what the load would hold on average if there \
+         were threads without end."
+            .to_string(),
+    ];
+    if plan.load.sources.iter().any(|s| matches!(s.arrivals, Arrivals::Closed { .. })) {
+        notes.push("Clients of closed populations count as if nobody ever waited: an upper bound.".into());
+    }
+    if plan.load.sources.iter().any(|s| matches!(s.arrivals, Arrivals::Trace(_))) {
+        notes.push("The rows of logs are not counted: their rates are in the files.".into());
+    }
+    if !plan.load.faults.is_empty() {
+        notes
+            .push("Faults count by the mean: a wait that begins in the window takes its mean times the factor.".into());
+        plan.load.faults.iter().for_each(|fault| notes.push(fault_text(plan, fault)));
+    }
+    for note in notes {
+        out.push_str(&wrap("", &toned(Tone::Faint, &note), width));
+    }
+    out
+}
+
+fn load_table(plan: &Plan, levels: &[Level], rows: &[usize]) -> Grid {
+    let line = |of: &dyn Fn(&Level) -> (String, f64)| -> Vec<Vec<String>> {
+        levels
+            .iter()
+            .map(|level| {
+                let (rate, threads) = of(level);
+                vec![rate, amount(threads)]
+            })
+            .collect()
+    };
+    let mut cells: Vec<Vec<Vec<String>>> = rows
+        .iter()
+        .map(|at| line(&|level| (amount(level.offered[*at].per_second), level.offered[*at].threads())))
+        .collect();
+    cells.push(line(&|level| (String::new(), sum(&level.offered))));
+    cells.push(line(&|level| (String::new(), processors(&level.offered))));
+    let mut names: Vec<String> = rows.iter().map(|at| plain(&plan.classes[*at].name)).collect();
+    names.extend(["all together".to_string(), "of these, on processors".to_string()]);
+    Grid {
+        corner: "service".into(),
+        rows: names,
+        grouping: "load".into(),
+        groups: (0..levels.len()).map(letter).collect(),
+        figures: ["per s", "threads"].map(String::from).to_vec(),
+        cells,
+    }
+}
+
+/// `A`, `B`, ..., `Z`, `27`, ...
+fn letter(at: usize) -> String {
+    match u8::try_from(at) {
+        Ok(at) if at < 26 => char::from(b'A' + at).to_string(),
+        _ => (at + 1).to_string(),
+    }
+}
+
+fn level_text(plan: &Plan, level: &Level) -> String {
+    let span = |(from, until): &(Nanos, Nanos)| format!("{from} to {until}");
+    let told: Vec<String> = level.spans.iter().take(SPANS_TOLD).map(span).collect();
+    let mut text = told.join(", ");
+    if level.spans.len() > SPANS_TOLD {
+        text.push_str(&format!(" and {} more times", level.spans.len() - SPANS_TOLD));
+    }
+    if level.changing {
+        text.push_str("; the rate changes meanwhile, figures are those of the heavier end");
+    }
+    let start = level.spans.first().map_or(Nanos::ZERO, |span| span.0);
+    let active = plan.load.faults.iter().filter(|f| f.from <= start && start < f.until);
+    let faults: Vec<String> = active.map(|f| format!("{} {}", target(plan, f), effect(f))).collect();
+    if !faults.is_empty() {
+        text.push_str(&format!("; fault: {}", faults.join(", ")));
+    }
+    text
+}
+
+fn fault_text(plan: &Plan, fault: &Fault) -> String {
+    format!("Fault from {} to {}: {} {}.", fault.from, fault.until, target(plan, fault), effect(fault))
+}
+
+fn target(plan: &Plan, fault: &Fault) -> String {
+    match fault.target {
+        Target::Dependency(DependencyId(at)) => {
+            format!("waits for {}", plan.load.dependencies.get(usize::from(at)).map_or("?".into(), |name| plain(name)))
+        }
+        Target::Class(class) => plain(plan.class_name(class)),
+    }
+}
+
+fn effect(fault: &Fault) -> String {
+    match fault.effect {
+        Effect::Slower(factor) => format!("x {factor}"),
+        Effect::Hangs { lasts, share } => format!("hang for {lasts} in {} % of cases", share * 100.0),
+        Effect::Panics { share } => format!("panics in {} % of cases (not in these figures)", share * 100.0),
+    }
+}
+
+/// What each variant has to expect at each level.
+fn expectations(plans: &[&Plan], width: usize) -> String {
+    let mut out = String::new();
+    for plan in plans {
+        out.push_str(&format!("{}\n", toned(Tone::Strong, &plain(&plan.variant))));
+        let limits = limits(plan);
+        let mut any = false;
+        for (at, level) in levels(plan).iter().enumerate() {
+            for trouble in troubles(&limits, &level.offered) {
+                any = true;
+                out.push_str(&wrap(&format!("  {}  ", letter(at)), &trouble_text(plan, &trouble), width));
+            }
+        }
+        if !any {
+            let text =
+                "Nothing: on average there are threads and processors enough. Bursts can still make requests wait.";
+            out.push_str(&wrap("     ", text, width));
+        }
+    }
+    out
+}
+
+fn limits(plan: &Plan) -> Limits {
+    let cap = |kind| match kind {
+        Kind::Requests => plan.pool.size,
+        Kind::WorkQueue { cap, .. } => cap,
+    };
+    Limits {
+        size: plan.pool.size,
+        processors: plan.machine.processors.min(plan.pool.runnable_limit),
+        classes: plan.classes.iter().map(|class| (class.role, cap(class.rule.kind))).collect(),
+    }
+}
+
+fn trouble_text(plan: &Plan, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::RequestsWait { queues_hold, requests, size } => {
+            let users = plan.classes.iter().filter(|class| class.role == Role::Protocol);
+            let users: Vec<String> = users.map(|class| super::format::protocol_name(&class.name)).collect();
+            let who = if users.is_empty() { "requests".to_string() } else { super::format::and(&users) };
+            let reach = if plan.pool.heavy_request_total >= *size {
+                format!("the heavy queues may ask for {} and", plan.pool.heavy_request_total)
+            } else {
+                "the SMTP queues".to_string()
+            };
+            format!(
+                "{who} wait: of {size} threads {reach} will hold {}, and requests need {}.",
+                amount(*queues_hold),
+                amount(*requests)
+            )
+        }
+        Trouble::QueueOverCap { class, offered, cap } => format!(
+            "{} grows: it is offered {} threads and may hold {cap}.",
+            plain(plan.class_name(ClassId(*class as u16))),
+            amount(*offered)
+        ),
+        Trouble::PoolExceeded { offered, size } => {
+            format!("The pool is too small for all of it: {} threads are offered, {size} exist.", amount(*offered))
+        }
+        Trouble::ProcessorsExceeded { offered, limit } => format!(
+            "Processors are the bottleneck: there is work for {} of {limit}, and no thread setting changes that.",
+            amount(*offered)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::columns;
+    use super::super::sample::{TUNED, plan};
+    use super::*;
+
+    #[test]
+    fn the_plan_is_told_in_words_that_fit() {
+        let plans = [plan("untuned", &[]), plan("tuned", TUNED)];
+        for width in [48, 80, 100, 160] {
+            let text = explain(&plans, width);
+            assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
+            assert!(!text.contains("NaN"), "{text}");
+        }
+        let text = explain(&plans, 100);
+        let wanted = [
+            "2 processors x (4 + 18) = 44 threads",
+            "0 to 2 min 00 s, 7 min 00 s to 10 min 00 s",
+            "fault: waits for directory x 10",
+            "POP3 and IMAP4 wait: of 20 threads the heavy queues may ask for 72 and will hold",
+            "smtp1.pre-categorization grows: it is offered 72.2 threads and may hold 9.",
+            "closed populations",
+            "drain = until-empty",
+        ];
+        wanted.iter().for_each(|w| assert!(text.contains(w), "no `{w}` in:\n{text}"));
+        assert!(explain(&[], 80).contains("no plan"));
+    }
+
+    /// Not a check but a look: `cargo test --lib report::explain::tests::looks -- --nocapture`.
+    #[test]
+    fn looks() {
+        println!("{}", explain(&[plan("untuned", &[]), plan("tuned", TUNED)], 100));
+    }
+}

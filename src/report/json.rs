@@ -1,0 +1,209 @@
+//! The report for programs: JSON of the schema `atqsim.report/1`, described in `docs/json.md`.
+//!
+//! Not the domain's types, which are never serialised: the wire structs in `json/wire.rs` own names and units. Called
+//! by `cli`. Fields come in a fixed order, so equal reports are equal bytes.
+
+mod fill;
+mod wire;
+
+use std::io;
+
+use serde::Serialize as _;
+
+use super::Report;
+
+/// The name and version of what [`json`] writes.
+pub const SCHEMA: &str = "atqsim.report/1";
+
+/// The report as JSON, with a newline at its end.
+#[must_use]
+pub fn json(report: &Report) -> String {
+    let mut bytes = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Lines::default());
+    fill::document(report).serialize(&mut serializer).expect("writing to memory, and all keys are text");
+    bytes.push(b'\n');
+    String::from_utf8(bytes).expect("JSON is UTF-8")
+}
+
+/// One line a field; arrays stay on their line, as they are long and of numbers.
+#[derive(Debug, Default)]
+struct Lines {
+    depth: usize,
+    filled: bool,
+}
+
+impl Lines {
+    fn line(&self, writer: &mut (impl io::Write + ?Sized)) -> io::Result<()> {
+        writer.write_all(b"\n")?;
+        (0..self.depth).try_for_each(|_| writer.write_all(b"  "))
+    }
+}
+
+impl serde_json::ser::Formatter for Lines {
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        self.filled = false;
+        writer.write_all(b"{")
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        if self.filled {
+            self.line(writer)?;
+        }
+        self.filled = true;
+        writer.write_all(b"}")
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if !first {
+            writer.write_all(b",")?;
+        }
+        self.line(writer)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+
+    fn end_object_value<W: ?Sized + io::Write>(&mut self, _writer: &mut W) -> io::Result<()> {
+        self.filled = true;
+        Ok(())
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+
+    use super::super::sample::compared;
+    use super::*;
+
+    const DOC: &str = include_str!("../../docs/json.md");
+
+    /// The fields of each section of the document: section, field, type.
+    fn documented() -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let mut section = String::new();
+        for line in DOC.lines() {
+            if let Some(name) = line.strip_prefix("## ") {
+                section = name.trim().to_string();
+            } else if let Some(row) = line.strip_prefix("| `") {
+                let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+                assert_eq!(cells.len(), 5, "field, type, unit, meaning: {line}");
+                assert!(!cells[3].is_empty(), "no meaning: {line}");
+                let field = cells[0].trim_end_matches('`').to_string();
+                sections.entry(section.clone()).or_default().insert(field, cells[1].to_string());
+            }
+        }
+        sections
+    }
+
+    struct Walk {
+        sections: BTreeMap<String, BTreeMap<String, String>>,
+        seen: BTreeSet<(String, String)>,
+    }
+
+    impl Walk {
+        fn value(&mut self, value: &Value, kind: &str, path: &str) {
+            if let Some(rest) = kind.strip_suffix(" or null") {
+                if !value.is_null() {
+                    self.value(value, rest, path);
+                }
+            } else if let Some(rest) = kind.strip_prefix("array of ") {
+                let items = value.as_array().unwrap_or_else(|| panic!("{path} is no array"));
+                items.iter().for_each(|item| self.value(item, rest, &format!("{path}[]")));
+            } else if let Some(rest) = kind.strip_prefix("map of ") {
+                let items = value.as_object().unwrap_or_else(|| panic!("{path} is no object"));
+                items.iter().for_each(|(key, item)| self.value(item, rest, &format!("{path}.{key}")));
+            } else {
+                match kind {
+                    "string" => assert!(value.is_string(), "{path}: {value}"),
+                    "integer" => assert!(value.is_u64(), "{path}: {value}"),
+                    "number" => assert!(value.is_number(), "{path}: {value}"),
+                    "boolean" => assert!(value.is_boolean(), "{path}: {value}"),
+                    section => self.object(value, section, path),
+                }
+            }
+        }
+
+        fn object(&mut self, value: &Value, section: &str, path: &str) {
+            let fields = self.sections.get(section).unwrap_or_else(|| panic!("no section {section} ({path})")).clone();
+            let object = value.as_object().unwrap_or_else(|| panic!("{path} is no object: {value}"));
+            for (key, value) in object {
+                let kind = fields.get(key).unwrap_or_else(|| panic!("{section}.{key} is not documented ({path})"));
+                self.seen.insert((section.to_string(), key.clone()));
+                self.value(value, kind, &format!("{path}.{key}"));
+            }
+            for field in fields.keys() {
+                assert!(object.contains_key(field), "{section}.{field} is documented and not in {path}");
+            }
+        }
+    }
+
+    fn parsed(report: &Report) -> Value {
+        serde_json::from_str(&json(report)).expect("it is JSON")
+    }
+
+    #[test]
+    fn every_field_is_documented_and_every_documented_field_is_there() {
+        let mut walk = Walk { sections: documented(), seen: BTreeSet::new() };
+        walk.value(&parsed(&compared()), "Report", "");
+        for (section, fields) in &walk.sections {
+            for field in fields.keys() {
+                assert!(walk.seen.contains(&(section.clone(), field.clone())), "{section}.{field} was never seen");
+            }
+        }
+    }
+
+    #[test]
+    fn figures_are_those_of_the_report() {
+        let report = compared();
+        let value = parsed(&report);
+        assert_eq!(value["schema"], SCHEMA);
+        assert_eq!(value["variants"][1]["pool"]["size"], 44);
+        assert_eq!(value["variants"][1]["registry"][0]["origin"], "tuned.reg:4");
+        let pop3 = &value["variants"][0]["services"]["pop3"];
+        let parts = ["served", "gave_up", "refused", "lost", "unfinished"];
+        let sum: u64 = parts.iter().map(|part| pop3[part].as_u64().unwrap()).sum();
+        assert_eq!(pop3["arrivals"], sum);
+        assert!((pop3["wait_us"]["max"].as_f64().unwrap() - 30e6).abs() < 1e-6);
+        let buckets = pop3["wait_histogram"]["buckets"].as_array().unwrap();
+        let counted: u64 = buckets.iter().map(|b| b["count"].as_u64().unwrap()).sum();
+        assert_eq!(pop3["wait_us"]["count"], counted);
+        let holders = pop3["episodes"][0]["holders"].as_array().unwrap();
+        let percent: f64 = holders.iter().map(|h| h["percent"].as_f64().unwrap()).sum();
+        assert!((percent - 100.0).abs() < 1e-6, "{percent}");
+        assert_eq!(value["variants"][0]["host"]["verdict"], "clean");
+    }
+
+    #[test]
+    fn services_keep_their_order_and_equal_reports_are_equal_bytes() {
+        let text = json(&compared());
+        assert_eq!(text, json(&compared()));
+        let place = |name: &str| text.find(&format!("\"{name}\": {{")).unwrap_or_else(|| panic!("no {name}"));
+        assert!(place("pop3") < place("imap4") && place("imap4") < place("smtp1.in"));
+        assert!(text.starts_with("{\n  \"schema\": \"atqsim.report/1\",\n"));
+        assert!(text.ends_with("\n}\n"));
+    }
+
+    #[test]
+    fn numbers_that_are_none_become_zero_and_not_null() {
+        let mut report = compared();
+        let class = &mut report.variants[0].summary.classes[0];
+        (class.starved_percent, class.mean_waiting, class.wait.mean_us) = (f64::NAN, f64::INFINITY, -f64::NAN);
+        let value = parsed(&report);
+        let pop3 = &value["variants"][0]["services"]["pop3"];
+        assert_eq!(pop3["starved_percent"], 0.0);
+        assert_eq!(pop3["mean_waiting"], f64::MAX);
+        assert_eq!(pop3["wait_us"]["mean"], 0.0);
+        report.variants[0].host = None;
+        assert!(parsed(&report)["variants"][0]["host"].is_null());
+    }
+}

@@ -1,0 +1,258 @@
+//! From a report to the shape of its JSON.
+//!
+//! Not the shape (`wire`) and not the writing (`json`). Unit conversion only: seconds and microseconds from [`Nanos`].
+
+use super::super::verdict::{VariantVerdict, per_variant, sentence};
+use super::super::{Gravity, Report, VariantReport};
+use super::wire::{self, Finite, Map};
+use crate::ids::ClassId;
+use crate::metrics::derived::pool_share;
+use crate::metrics::host::{HostNoise, Spread};
+use crate::metrics::latency::LatencySummary;
+use crate::metrics::starvation::Episode;
+use crate::metrics::{ClassSummary, Holder, shares};
+use crate::plan::{Plan, Role};
+use crate::policy::assumptions::Assumptions;
+use crate::time::Nanos;
+
+/// The whole document. What all variants share is told once, from the first.
+pub(super) fn document(report: &Report) -> wire::Document {
+    let plan = report.variants.first().map(|variant| &variant.plan);
+    let of = |get: fn(&Plan) -> String| plan.map(|plan| get(plan)).unwrap_or_default();
+    let time = |get: fn(&Plan) -> Nanos| seconds(plan.map(|plan| get(plan)).unwrap_or_default());
+    wire::Document {
+        schema: super::SCHEMA,
+        program_version: env!("CARGO_PKG_VERSION"),
+        scenario: wire::Scenario { title: of(|p| p.title.clone()), file: of(|p| p.file.clone()) },
+        engine: report.engine.clone(),
+        seed: plan.map_or(0, |p| p.seed),
+        speed: Finite(plan.map_or(0.0, |p| p.speed)),
+        duration_s: time(|p| p.duration),
+        starvation_after_s: time(|p| p.starvation_after),
+        interrupted: report.variants.iter().any(|v| v.interrupted),
+        verdict: sentence(report),
+        notices: report.notices.iter().map(notice).collect(),
+        assumptions: plan.map(|p| assumptions(&p.assumptions)).unwrap_or_default(),
+        variants: report.variants.iter().zip(per_variant(report)).map(|(v, verdict)| variant(v, verdict)).collect(),
+    }
+}
+
+fn notice(notice: &super::super::Notice) -> wire::Notice {
+    let gravity = match notice.gravity {
+        Gravity::Note => "note",
+        Gravity::Warning => "warning",
+        Gravity::Grave => "grave",
+    };
+    let (code, text, remedy) = (notice.code.clone(), notice.text.clone(), notice.remedy.clone());
+    wire::Notice { gravity, code, text, remedy }
+}
+
+fn assumptions(assumptions: &Assumptions) -> Vec<wire::Assumption> {
+    let list = assumptions.list().into_iter().map(|a| wire::Assumption {
+        name: a.name,
+        value: a.value,
+        choices: a.choices,
+        why: a.why,
+        source: a.source,
+    });
+    list.collect()
+}
+
+fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
+    let (plan, summary) = (&variant.plan, &variant.summary);
+    let registry = plan.registry.iter().map(|(id, setting)| wire::RegistryValue {
+        name: id.value().name,
+        key: id.value().key,
+        data: setting.data,
+        origin: setting.origin(),
+    });
+    let services = summary.classes.iter().enumerate().map(|(at, class)| {
+        let id = ClassId(at as u16);
+        (plan.class_name(id).to_string(), service(variant, id, class))
+    });
+    let journeys = summary.journeys.iter().map(|j| {
+        let journeys = wire::Journeys { completed: j.completed, cut: j.cut, total_us: latency(&j.total) };
+        (plan.source_name(j.source).to_string(), journeys)
+    });
+    wire::Variant {
+        name: plan.variant.clone(),
+        verdict: wire::Verdict { state: verdict.state.word(), settings: verdict.settings, text: verdict.text },
+        registry: registry.collect(),
+        machine: wire::Machine {
+            processors: plan.machine.processors,
+            memory_mb: plan.machine.memory_mb,
+            smtp_virtual_servers: plan.machine.smtp_virtual_servers,
+        },
+        pool: pool(plan),
+        assumptions: assumptions(&plan.assumptions),
+        services: Map(services.collect()),
+        journeys: Map(journeys.collect()),
+        host: variant.host.as_ref().map(|noise| host(noise, plan.starvation_after)),
+        end_s: seconds(summary.end),
+        live_threads_max: summary.live_threads_max,
+        threads_refused: variant.threads_refused,
+        panics: variant.panics,
+        timeline: timeline(variant),
+        interrupted: variant.interrupted,
+        trace: variant.trace_lines.clone(),
+        violations: summary.violations.clone(),
+    }
+}
+
+fn pool(plan: &Plan) -> wire::Pool {
+    let pool = &plan.pool;
+    wire::Pool {
+        size: pool.size,
+        wanted: pool.wanted,
+        limit: pool.limit,
+        limit_source: pool.limit_source.clone(),
+        base_per_processor: pool.base_per_processor,
+        additional_per_processor: pool.additional_per_processor,
+        starts_counted: pool.starts_counted,
+        percent: pool.percent,
+        heavy_queue_cap: pool.heavy_queue_cap,
+        light_queue_cap: pool.light_queue_cap,
+        heavy_queues: pool.heavy_queues,
+        heavy_request_total: pool.heavy_request_total,
+        left_for_others: pool.left_for_others,
+        max_concurrency: pool.max_concurrency,
+        runnable_limit: pool.runnable_limit,
+        thread_timeout_s: pool.thread_timeout_s,
+        steps: pool.steps.clone(),
+    }
+}
+
+fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::Service {
+    let plan = &variant.plan;
+    let role = match plan.classes[id.index()].role {
+        Role::Protocol => "protocol",
+        Role::SmtpIn => "smtp-in",
+        Role::HeavyQueue => "heavy-queue",
+        Role::LightQueue => "light-queue",
+    };
+    let counts = variant.counts.get(id.index()).copied().unwrap_or_default();
+    let buckets = class.wait.buckets.iter();
+    wire::Service {
+        role,
+        arrivals: class.arrivals,
+        served: class.outcomes.served,
+        gave_up: class.outcomes.gave_up,
+        refused: class.outcomes.refused,
+        lost: class.outcomes.lost,
+        unfinished: class.outcomes.unfinished,
+        wait_us: latency(&class.wait),
+        served_wait_us: latency(&class.started_wait),
+        gave_up_wait_us: latency(&class.gave_up_wait),
+        service_us: latency(&class.service),
+        wait_histogram: wire::Histogram {
+            buckets: buckets.map(|b| wire::Bucket { from_us: b.from_us, to_us: b.to_us, count: b.count }).collect(),
+            hdr: class.wait.hdr.clone(),
+        },
+        starved_percent: Finite(class.starved_percent),
+        shut_out_percent: Finite(class.shut_out_percent),
+        starved_s: seconds(class.starved),
+        shut_out_s: seconds(class.shut_out),
+        episode_count: class.episode_count,
+        longest_episode_s: seconds(class.longest_episode),
+        episodes: class.episodes.iter().map(|e| episode(plan, e)).collect(),
+        holders: holders(plan, &class.holders),
+        thread_seconds: Finite(class.thread_seconds),
+        pool_percent: Finite(pool_share(class, plan.pool.size, variant.summary.end)),
+        busy_max: class.busy_max,
+        waiting_max: class.waiting_max,
+        mean_waiting: Finite(class.mean_waiting),
+        still_waiting: class.still_waiting,
+        oldest_waiting_s: class.oldest_waiting.map(seconds),
+        thread_requests: wire::ThreadRequests {
+            requested: counts.requested,
+            granted: counts.granted,
+            stale_grants: counts.stale_grants,
+        },
+    }
+}
+
+fn episode(plan: &Plan, episode: &Episode) -> wire::Episode {
+    wire::Episode {
+        start_s: seconds(episode.start),
+        length_s: seconds(episode.length),
+        shut_out_s: seconds(episode.shut_out),
+        waited: episode.waited,
+        holders: holders(plan, &shares(&episode.held_ns)),
+    }
+}
+
+fn holders(plan: &Plan, holders: &[Holder]) -> Vec<wire::Holder> {
+    let wired = holders.iter().map(|h| wire::Holder {
+        service: plan.class_name(h.class).to_string(),
+        thread_seconds: Finite(h.thread_seconds),
+        percent: Finite(h.percent),
+    });
+    wired.collect()
+}
+
+fn latency(l: &LatencySummary) -> wire::Latency {
+    wire::Latency {
+        count: l.count,
+        mean: Finite(l.mean_us),
+        p50: micros(l.p50),
+        p90: micros(l.p90),
+        p99: micros(l.p99),
+        p999: micros(l.p999),
+        max: micros(l.max),
+    }
+}
+
+fn host(host: &HostNoise, starvation_after: Nanos) -> wire::Host {
+    let (verdict, reasons) = host.verdict(starvation_after);
+    let spread =
+        |s: &Spread| wire::Spread { count: s.count, p50: micros(s.p50), p99: micros(s.p99), max: micros(s.max) };
+    let hiccup = &host.hiccup;
+    wire::Host {
+        verdict: verdict.word(),
+        reasons,
+        speed: Finite(host.speed),
+        wall_s: seconds(host.wall),
+        lateness_us: spread(&host.lateness),
+        overshoot_us: spread(&host.overshoot),
+        hiccup_us: wire::HiccupSpread {
+            count: hiccup.count,
+            p50: micros(hiccup.p50),
+            p999: micros(hiccup.p99),
+            max: micros(hiccup.max),
+        },
+        service_inflation: Finite(host.service_inflation),
+        wait_inflation: Finite(host.wait_inflation()),
+        longest_stall_emulated_s: seconds(host.longest_stall_emulated()),
+        utilisation: Finite(host.utilisation),
+        involuntary_switches: host.involuntary_switches,
+        steal_s: seconds(host.steal),
+        load_average_before: Finite(host.load_average.0),
+        load_average_after: Finite(host.load_average.1),
+        host_processors: host.host_processors,
+    }
+}
+
+fn timeline(variant: &VariantReport) -> wire::Timeline {
+    let moments = &variant.summary.timeline;
+    let services = variant.plan.classes.iter().enumerate().map(|(at, class)| {
+        let line = wire::ServiceTimeline {
+            waiting: moments.iter().map(|m| m.classes[at].0).collect(),
+            busy: moments.iter().map(|m| m.classes[at].1).collect(),
+            oldest_wait_s: moments.iter().map(|m| seconds(m.classes[at].2)).collect(),
+        };
+        (class.name.clone(), line)
+    });
+    wire::Timeline {
+        at_s: moments.iter().map(|m| seconds(m.at)).collect(),
+        live_threads: moments.iter().map(|m| m.live_threads).collect(),
+        services: Map(services.collect()),
+    }
+}
+
+fn seconds(time: Nanos) -> Finite {
+    Finite(time.as_secs_f64())
+}
+
+fn micros(time: Nanos) -> Finite {
+    Finite(time.0 as f64 / 1e3)
+}

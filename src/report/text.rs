@@ -1,0 +1,232 @@
+//! The report of `atqsim compare` for a terminal: what was run, who got what, who starved, how far to believe it.
+//!
+//! Not the figures, which are computed, and not the tables' layout (`table`). Called by `cli`. Every line fits the
+//! width; nothing is cut off: what is left out is named.
+
+mod facts;
+mod figures;
+mod histogram;
+
+use super::format::{Tone, paint, plain, toned, wrap};
+use super::verdict::sentence;
+use super::{Report, VariantReport};
+use crate::ids::ClassId;
+use crate::metrics::ClassSummary;
+
+pub(super) use facts::{assumptions, pool_facts};
+
+/// Width where the output is no terminal.
+pub const DEFAULT_WIDTH: usize = 100;
+/// The least width that is laid out for; a narrower terminal gets lines of this width.
+pub const LEAST_WIDTH: usize = 48;
+
+/// How to write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Whether to colour it.
+    pub colour: bool,
+}
+
+impl Default for TextOptions {
+    fn default() -> TextOptions {
+        TextOptions { width: DEFAULT_WIDTH, colour: false }
+    }
+}
+
+/// The report as text; ends with the verdict.
+#[must_use]
+pub fn text(report: &Report, options: &TextOptions) -> String {
+    let width = options.width.max(LEAST_WIDTH);
+    if report.variants.is_empty() {
+        return "Nothing was run.\n".into();
+    }
+    let parts = [
+        facts::title(report, width),
+        section("Pool", facts::pool(report, width)),
+        section("Outcomes", figures::outcomes(report, width)),
+        section("Waits for a thread", figures::waits(report, width)),
+        section("Starvation", figures::starvation(report, width)),
+        section("Threads held", figures::held(report, width)),
+        section("How long requests waited", histogram::histograms(report, width)),
+        section("Items waiting over time", histogram::over_time(report, width)),
+        section("Journeys", figures::journeys(report, width)),
+        section("Host", facts::host(report, width)),
+        section("Logs", facts::logs(report, width)),
+        section("Notices", facts::notices(report, width)),
+        section("Assumptions", facts::report_assumptions(report, width)),
+        section("How to read this", how_to_read(report, width)),
+        section("Verdict", wrap("", &sentence(report), width)),
+    ];
+    let mut out = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(part);
+    }
+    paint(&out, options.colour)
+}
+
+/// A heading and what is under it; nothing where there is nothing.
+pub(super) fn section(title: &str, body: String) -> String {
+    if body.is_empty() { body } else { format!("{}\n{body}", toned(Tone::Strong, &title.to_uppercase())) }
+}
+
+fn how_to_read(report: &Report, width: usize) -> String {
+    let after = report.variants[0].plan.starvation_after;
+    wrap(
+        "",
+        &format!(
+            "A wait counts from the moment at which the load says that the item is due, not from when the emulator \
+             got round to it, so a stall hides no waits (no coordinated omission); whoever gave up or was never \
+             served counts with the time waited. A service starves while its oldest waiting item has waited for {after} \
+             or more, and is shut out while it holds no thread at all then. p99 = 99 of 100 waited no longer."
+        ),
+        width,
+    )
+}
+
+/// Names of the variants, in order.
+fn names(report: &Report) -> Vec<String> {
+    report.variants.iter().map(|variant| plain(&variant.plan.variant)).collect()
+}
+
+/// Names of all services of all variants, in order of their first appearance.
+fn services(report: &Report) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for class in report.variants.iter().flat_map(|variant| &variant.plan.classes) {
+        if !names.contains(&class.name.as_str()) {
+            names.push(&class.name);
+        }
+    }
+    names
+}
+
+/// The services to which something came in any variant.
+fn active(report: &Report) -> Vec<&str> {
+    let came = |name: &&str| report.variants.iter().any(|v| class(v, name).is_some_and(|c| c.arrivals > 0));
+    services(report).into_iter().filter(came).collect()
+}
+
+/// The id of a variant's service, where it has that service.
+fn class_id(variant: &VariantReport, name: &str) -> Option<ClassId> {
+    variant.plan.class(name).filter(|id| id.index() < variant.summary.classes.len())
+}
+
+/// The figures of a variant's service, where it has that service.
+fn class<'a>(variant: &'a VariantReport, name: &str) -> Option<&'a ClassSummary> {
+    class_id(variant, name).map(|id| &variant.summary.classes[id.index()])
+}
+
+/// `label: a, b, c`, wrapped; nothing for no names.
+fn listed(label: &str, names: &[String], width: usize) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    wrap("", &toned(Tone::Faint, &format!("{label}: {}", names.join(", "))), width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::columns;
+    use super::super::sample::{TUNED, compared, report as made, variant};
+    use super::*;
+    use crate::policy::registry::ValueId;
+    use crate::time::Nanos;
+
+    fn at(report: &Report, width: usize) -> String {
+        text(report, &TextOptions { width, colour: false })
+    }
+
+    fn corners() -> Report {
+        let pool = &[(ValueId::AdditionalPoolThreadsPerProc, 18)];
+        let cap = &[(ValueId::MaxPercentPoolThreads, 22)];
+        made(vec![
+            variant("untuned", &[], Nanos::from_secs(40)),
+            variant("pool only", pool, Nanos::from_secs(12)),
+            variant("cap only", cap, Nanos::from_millis(700)),
+            variant("both", TUNED, Nanos::from_millis(280)),
+        ])
+    }
+
+    #[test]
+    fn every_line_fits_every_width_and_no_figure_is_lost() {
+        let reports = [compared(), corners(), made(vec![variant("untuned", &[], Nanos::from_secs(40))])];
+        for report in &reports {
+            for width in [48, 60, 80, 100, 132, 250] {
+                let text = at(report, width);
+                for line in text.lines() {
+                    assert!(columns(line) <= width, "{} columns of {width}: {line}", columns(line));
+                    assert_eq!(line.trim_end(), line);
+                }
+                assert!(!text.contains("NaN") && !text.contains("inf ") && !text.contains('\u{2060}'));
+                let p999 = report.variants[0].summary.classes[0].wait.p999.to_string();
+                assert!(text.contains(&p999), "p99.9 {p999} is missing at {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_come_in_order_and_the_verdict_last() {
+        let text = at(&compared(), 100);
+        let parts = [
+            "KB 281868: POP3",
+            "POOL",
+            "OUTCOMES",
+            "WAITS",
+            "STARVATION",
+            "THREADS HELD",
+            "HOW LONG",
+            "OVER TIME",
+            "JOURNEYS",
+            "HOST",
+            "LOGS",
+            "NOTICES",
+            "ASSUMPTIONS",
+            "HOW TO READ",
+            "VERDICT",
+        ];
+        let places: Vec<usize> = parts.iter().map(|p| text.find(p).unwrap_or_else(|| panic!("no {p}"))).collect();
+        assert!(places.windows(2).all(|w| w[0] < w[1]), "{places:?}");
+        let squeezed = |t: &str| t.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&text).ends_with(&sentence(&compared())));
+    }
+
+    #[test]
+    fn variants_stand_side_by_side() {
+        let text = at(&compared(), 100);
+        let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name}"));
+        assert!(row("threads in the pool").contains("20") && row("threads in the pool").contains("44"));
+        assert!(row("one heavy queue").contains("18 (90 %)") && row("one heavy queue").contains("9 (22 %)"));
+        assert!(row("MaxPercentPoolThreads").contains("22 (tuned.reg:4)"));
+        assert!(row("MaxPercentPoolThreads").contains("default 90"), "{}", row("MaxPercentPoolThreads"));
+        assert!(text.contains("No item came to: smtp1.dsn"), "{text}");
+        assert!(text.contains("smtp1.pre-categorization 6"), "who held the threads: {text}");
+    }
+
+    #[test]
+    fn colour_changes_no_word() {
+        let coloured = text(&compared(), &TextOptions { width: 100, colour: true });
+        let mut bare = String::new();
+        let mut escape = false;
+        for c in coloured.chars() {
+            match c {
+                '\u{1b}' => escape = true,
+                'm' if escape => escape = false,
+                _ if escape => {}
+                c => bare.push(c),
+            }
+        }
+        assert_eq!(bare, at(&compared(), 100));
+        assert!(coloured.contains("\u{1b}[31m"));
+    }
+
+    /// Not a check but a look: `cargo test --lib report::text::tests::looks -- --nocapture`.
+    #[test]
+    fn looks() {
+        println!("{}", at(&compared(), 100));
+        println!("{}", at(&corners(), 100));
+    }
+}

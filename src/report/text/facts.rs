@@ -1,0 +1,197 @@
+//! The parts of the text that say what was run and how far to believe it: title, pool, host, notices, assumptions.
+//!
+//! Not the figures of the services (`figures`). Called by `text`; the pool's facts by `explain` as well.
+
+use std::collections::BTreeSet;
+
+use super::super::format::{Tone, count, percent, plain, toned, wrap};
+use super::super::table::Sheet;
+use super::super::{Gravity, Report, VariantReport};
+use super::{listed, names};
+use crate::metrics::host::{HostNoise, HostVerdict, Spread};
+use crate::plan::Plan;
+use crate::policy::registry::ValueId;
+
+/// Title, file, engine, seed, speed, duration.
+pub(super) fn title(report: &Report, width: usize) -> String {
+    let plan = &report.variants[0].plan;
+    let engine = match report.engine.as_str() {
+        "threads" => format!("real threads, {} emulated seconds per second", plan.speed),
+        "virtual" => "virtual time".to_string(),
+        other => plain(other),
+    };
+    let mut out = wrap("", &toned(Tone::Strong, &plain(&plan.title)), width);
+    let ends: BTreeSet<_> = report.variants.iter().map(|v| v.summary.end).collect();
+    let cut = report.variants.iter().any(|v| v.interrupted);
+    let mut length = format!("{} of emulated time", plan.duration);
+    if cut {
+        let ends: Vec<String> = ends.iter().map(ToString::to_string).collect();
+        length = toned(Tone::Bad, &format!("INTERRUPTED after {} of {length}", ends.join(", ")));
+    }
+    let variants = names(report);
+    for (label, text) in [
+        ("file      ", plain(&plan.file)),
+        ("engine    ", engine),
+        ("seed      ", plan.seed.to_string()),
+        ("duration  ", length),
+        ("variants  ", variants.join(", ")),
+    ] {
+        out.push_str(&wrap(label, &text, width));
+    }
+    out
+}
+
+/// The pool of each variant.
+pub(super) fn pool(report: &Report, width: usize) -> String {
+    let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
+    let mut sheet = pool_facts(&plans);
+    let alive = report.variants.iter().map(|v| v.summary.live_threads_max.to_string());
+    sheet.add("most threads alive", alive.collect());
+    let problems: [(&str, fn(&VariantReport) -> u64); 2] =
+        [("threads refused by the host", |v| u64::from(v.threads_refused)), ("handlers that panicked", |v| v.panics)];
+    for (label, of) in problems {
+        if report.variants.iter().any(|v| of(v) > 0) {
+            let cell = |v: &VariantReport| match of(v) {
+                0 => "0".to_string(),
+                n => toned(Tone::Bad, &count(n)),
+            };
+            sheet.add(label, report.variants.iter().map(cell).collect());
+        }
+    }
+    registry(&plans, &mut sheet);
+    sheet.render(width)
+}
+
+/// The pool's shape: size, caps, what is left.
+pub(in crate::report) fn pool_facts(plans: &[&Plan]) -> Sheet {
+    let each = |fact: &dyn Fn(&Plan) -> String| plans.iter().map(|plan| fact(plan)).collect::<Vec<String>>();
+    let mut sheet = Sheet { names: plans.iter().map(|plan| plain(&plan.variant)).collect(), facts: Vec::new() };
+    sheet.add("threads in the pool", each(&|p| count(u64::from(p.pool.size))));
+    sheet.add("  how many", each(&|p| p.pool.steps.first().cloned().unwrap_or_default()));
+    sheet.add("  at most", each(&|p| format!("{} ({})", count(u64::from(p.pool.limit)), p.pool.limit_source)));
+    sheet.add("one heavy queue may hold", each(&|p| format!("{} ({} %)", p.pool.heavy_queue_cap, p.pool.percent)));
+    sheet.add("heavy queues", each(&|p| p.pool.heavy_queues.to_string()));
+    sheet.add(
+        "  together may ask for",
+        each(&|p| format!("{} of {}", count(u64::from(p.pool.heavy_request_total)), count(u64::from(p.pool.size)))),
+    );
+    sheet.add(
+        "left for POP3 and IMAP4",
+        each(&|p| match p.pool.left_for_others {
+            0 => toned(Tone::Bad, "0"),
+            left => toned(Tone::Good, &count(u64::from(left))),
+        }),
+    );
+    sheet.add("runnable at once", each(&|p| count(u64::from(p.pool.runnable_limit))));
+    sheet
+}
+
+/// The registry values that any variant sets, with their origin.
+fn registry(plans: &[&Plan], sheet: &mut Sheet) {
+    let ids: BTreeSet<ValueId> = plans.iter().flat_map(|plan| plan.registry.iter().map(|(id, _)| id)).collect();
+    if ids.is_empty() {
+        sheet.add("registry", vec!["empty: every value has its default".to_string(); plans.len()]);
+    }
+    for id in ids {
+        let cell = |plan: &&Plan| match plan.registry.setting(id) {
+            Some(setting) => format!("{} ({})", setting.data, plain(&setting.origin())),
+            None => match plan.registry.effective(id, &plan.assumptions) {
+                Some(data) => format!("not set (default {data})"),
+                None => format!("not set ({})", id.value().default_text()),
+            },
+        };
+        sheet.add(id.value().name, plans.iter().map(cell).collect());
+    }
+}
+
+/// How well the host kept the clock; nothing in virtual time.
+pub(super) fn host(report: &Report, width: usize) -> String {
+    let hosts: Vec<(&VariantReport, &HostNoise)> =
+        report.variants.iter().filter_map(|v| v.host.as_ref().map(|host| (v, host))).collect();
+    if hosts.is_empty() {
+        return String::new();
+    }
+    let mut sheet = Sheet { names: hosts.iter().map(|(v, _)| plain(&v.plan.variant)).collect(), facts: Vec::new() };
+    let words = hosts.iter().map(|(v, host)| {
+        let (verdict, reasons) = host.verdict(v.plan.starvation_after);
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+        let tone = if verdict == HostVerdict::Clean { Tone::Good } else { Tone::Bad };
+        format!("{}{reasons}", toned(tone, verdict.word()))
+    });
+    sheet.add("verdict", words.collect());
+    let mut fact = |label: &str, of: &dyn Fn(&HostNoise) -> String| {
+        sheet.add(label, hosts.iter().map(|(_, host)| of(host)).collect());
+    };
+    let spread = |s: &Spread| format!("{} / {} / {}", s.p50, s.p99, s.max);
+    fact("late, p50 / p99 / max", &|h| spread(&h.lateness));
+    fact("overslept, p50 / p99 / max", &|h| spread(&h.overshoot));
+    fact("hiccup, p50 / p99.9 / max", &|h| spread(&h.hiccup));
+    fact("waits lengthened by", &|h| percent(h.wait_inflation() * 100.0));
+    fact("involuntary switches", &|h| count(h.involuntary_switches));
+    fact("time stolen", &|h| h.steal.to_string());
+    fact("load before, after", &|h| format!("{:.2}, {:.2}", h.load_average.0, h.load_average.1));
+    fact("took, on processors", &|h| format!("{} on {}", h.wall, h.host_processors));
+    let mut out = sheet.render(width);
+    out.push_str(&wrap("", &toned(Tone::Faint, "All but the verdict's `emulated` is time of this computer."), width));
+    out
+}
+
+/// Log rows used and skipped.
+pub(super) fn logs(report: &Report, width: usize) -> String {
+    let mut out = String::new();
+    let mut told: Vec<&Vec<String>> = Vec::new();
+    for variant in report.variants.iter().filter(|v| !v.trace_lines.is_empty()) {
+        // Every variant of a comparison reads the same logs as a rule: told once.
+        if told.contains(&&variant.trace_lines) {
+            continue;
+        }
+        told.push(&variant.trace_lines);
+        variant.trace_lines.iter().for_each(|line| out.push_str(&wrap("", &plain(line), width)));
+    }
+    out
+}
+
+/// What to know before believing the figures, the gravest first.
+pub(super) fn notices(report: &Report, width: usize) -> String {
+    let mut notices: Vec<_> = report.notices.iter().collect();
+    notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
+    let mut out = String::new();
+    for notice in notices {
+        let lead = match notice.gravity {
+            Gravity::Grave => toned(Tone::Bad, "grave    "),
+            Gravity::Warning => toned(Tone::Strong, "warning  "),
+            Gravity::Note => "note     ".to_string(),
+        };
+        let remedy = if notice.remedy.is_empty() { String::new() } else { format!("; {}", notice.remedy) };
+        let text = format!("{}{remedy} [{}]", notice.text.trim_end_matches('.'), notice.code);
+        out.push_str(&wrap(&lead, &plain(&text), width));
+    }
+    out
+}
+
+/// The assumptions of a report's variants.
+pub(super) fn report_assumptions(report: &Report, width: usize) -> String {
+    let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
+    assumptions(&plans, width)
+}
+
+/// Every choice that nothing published settles; where variants differ, each variant's value.
+pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
+    let lists: Vec<_> = plans.iter().map(|plan| plan.assumptions.list()).collect();
+    let Some(first) = lists.first() else { return String::new() };
+    let lead = "Choices that nothing published settles, under [assumptions] in a scenario";
+    let mut out = listed(lead, &["name = value, why, source".into()], width);
+    for (at, assumption) in first.iter().enumerate() {
+        let name = assumption.name.trim_start_matches("assumptions.");
+        let value = if lists.iter().all(|list| list[at].value == assumption.value) {
+            assumption.value.clone()
+        } else {
+            let each = lists.iter().zip(plans).map(|(list, p)| format!("{} ({})", list[at].value, plain(&p.variant)));
+            each.collect::<Vec<_>>().join(", ")
+        };
+        let setting = toned(Tone::Strong, &format!("{name} = {value}"));
+        let text = format!("{setting}: {} ({})", assumption.why, assumption.source);
+        out.push_str(&wrap("  ", &text, width).replacen("  ", "- ", 1));
+    }
+    out
+}

@@ -1,0 +1,192 @@
+//! The tables of the text: outcomes, waits, starvation, threads held, journeys.
+//!
+//! Not the bars and lines drawn in characters (`histogram`). Called by `text`.
+
+use super::super::format::{Tone, amount, count, micros, percent, plain, toned, wrap};
+use super::super::table::Grid;
+use super::super::{Report, VariantReport};
+use super::{active, class, listed, names, services};
+use crate::metrics::derived::pool_share;
+use crate::metrics::{ClassSummary, Holder, JourneySummary};
+use crate::time::Nanos;
+
+/// What stands where a variant has no such service.
+const ABSENT: &str = "-";
+
+/// A table of services, one figure after the other from each variant's figures.
+fn table(
+    report: &Report,
+    rows: &[&str],
+    figures: &[&str],
+    cells: impl Fn(&VariantReport, &ClassSummary) -> Vec<String>,
+) -> Grid {
+    let cell = |variant: &VariantReport, name: &str| {
+        class(variant, name).map_or_else(|| vec![ABSENT.to_string(); figures.len()], |c| cells(variant, c))
+    };
+    Grid {
+        corner: "service".into(),
+        rows: rows.iter().map(|name| plain(name)).collect(),
+        grouping: "variant".into(),
+        groups: names(report),
+        figures: figures.iter().map(|f| (*f).to_string()).collect(),
+        cells: rows.iter().map(|name| report.variants.iter().map(|v| cell(v, name)).collect()).collect(),
+    }
+}
+
+fn bad_above_zero(n: u64) -> String {
+    if n > 0 { toned(Tone::Bad, &count(n)) } else { "0".into() }
+}
+
+/// How the items of each service ended.
+pub(super) fn outcomes(report: &Report, width: usize) -> String {
+    let rows = active(report);
+    let idle: Vec<String> = services(report).into_iter().filter(|name| !rows.contains(name)).map(plain).collect();
+    let figures = ["arrivals", "served", "gave up", "refused", "lost", "unfinished"];
+    let cells = |_: &VariantReport, c: &ClassSummary| {
+        let o = c.outcomes;
+        vec![
+            count(c.arrivals),
+            count(o.served),
+            bad_above_zero(o.gave_up),
+            bad_above_zero(o.refused),
+            bad_above_zero(o.lost),
+            count(o.unfinished),
+        ]
+    };
+    let all = table(report, &rows, &figures, cells);
+    let before = all.figures.clone();
+    let grid = all.without(|at, cell| at >= 2 && (cell == "0" || cell == ABSENT));
+    let gone: Vec<String> = before.into_iter().filter(|figure| !grid.figures.contains(figure)).collect();
+    let mut out = if rows.is_empty() { String::new() } else { grid.render(width) };
+    out.push_str(&listed("Zero everywhere, and so not shown", &gone, width));
+    out.push_str(&listed("No item came to", &idle, width));
+    out
+}
+
+/// How long items waited for a thread.
+pub(super) fn waits(report: &Report, width: usize) -> String {
+    let rows = active(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let cells = |v: &VariantReport, c: &ClassSummary| {
+        let wait = |time: Nanos| match time {
+            time if time >= v.plan.starvation_after => toned(Tone::Bad, &time.to_string()),
+            time => time.to_string(),
+        };
+        let w = &c.wait;
+        let mut cells = vec![wait(w.p50), wait(w.p90), wait(w.p99), wait(w.p999), wait(w.max)];
+        cells.push(micros(c.service.mean_us));
+        cells
+    };
+    table(report, &rows, &["p50", "p90", "p99", "p99.9", "max", "service mean"], cells).render(width)
+}
+
+/// Who starved, for how long, and who held the threads meanwhile.
+pub(super) fn starvation(report: &Report, width: usize) -> String {
+    let all = active(report);
+    let starved = |name: &&str| report.variants.iter().any(|v| class(v, name).is_some_and(|c| c.episode_count > 0));
+    let (rows, fine): (Vec<&str>, Vec<&str>) = all.into_iter().partition(starved);
+    let fine: Vec<String> = fine.into_iter().map(|name| toned(Tone::Good, &plain(name))).collect();
+    let mut out = String::new();
+    if rows.is_empty() {
+        out.push_str("No service starved in any variant.\n");
+        return if fine.is_empty() { String::new() } else { out };
+    }
+    let figures = ["episodes", "longest", "starved", "shut out", "still waiting"];
+    let cells = |_: &VariantReport, c: &ClassSummary| {
+        let tone = if c.episode_count > 0 { Tone::Bad } else { Tone::Good };
+        vec![
+            toned(tone, &count(c.episode_count)),
+            toned(tone, &c.longest_episode.to_string()),
+            toned(tone, &percent(c.starved_percent)),
+            toned(tone, &percent(c.shut_out_percent)),
+            count(c.still_waiting),
+        ]
+    };
+    out.push_str(&table(report, &rows, &figures, cells).render(width));
+    out.push_str(
+        &wrap("", &format!("\nWho held the threads while it starved, {}:", "in percent of the threads held"), width)
+            .replace("\n\n", "\n"),
+    );
+    for name in &rows {
+        for variant in &report.variants {
+            if let Some(class) = class(variant, name).filter(|c| c.episode_count > 0) {
+                let lead = format!("  {}, {}: ", plain(name), plain(&variant.plan.variant));
+                out.push_str(
+                    &wrap("    ", &format!("{lead}{}", holders(variant, &class.holders)), width)
+                        .replacen("    ", "  ", 1),
+                );
+            }
+        }
+    }
+    if !fine.is_empty() {
+        out.push_str(&wrap("", &format!("Never starved: {}", fine.join(", ")), width));
+    }
+    out
+}
+
+/// `smtp1.pre-categorization 46 %, smtp2.local-delivery 31 %`.
+fn holders(variant: &VariantReport, holders: &[Holder]) -> String {
+    let word = |h: &Holder| format!("{} {}", plain(variant.plan.class_name(h.class)), percent(h.percent));
+    let words: Vec<String> = holders.iter().map(word).collect();
+    if words.is_empty() { "nobody".into() } else { words.join(", ") }
+}
+
+/// Thread time held by each service.
+pub(super) fn held(report: &Report, width: usize) -> String {
+    let rows = active(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let cells = |v: &VariantReport, c: &ClassSummary| {
+        vec![
+            amount(c.thread_seconds),
+            percent(pool_share(c, v.plan.pool.size, v.summary.end)),
+            count(u64::from(c.busy_max)),
+        ]
+    };
+    table(report, &rows, &["thread-seconds", "of the pool", "most at once"], cells).render(width)
+}
+
+/// Messages and sessions from begin to end.
+pub(super) fn journeys(report: &Report, width: usize) -> String {
+    let mut rows: Vec<&str> = Vec::new();
+    for source in report.variants.iter().flat_map(|variant| &variant.plan.load.sources) {
+        if !rows.contains(&source.name.as_str()) {
+            rows.push(&source.name);
+        }
+    }
+    let find = |v: &'_ VariantReport, name: &str| -> Option<JourneySummary> {
+        v.summary.journeys.iter().find(|j| v.plan.source_name(j.source) == name).cloned()
+    };
+    let any = |name: &&str| report.variants.iter().any(|v| find(v, name).is_some_and(|j| j.completed + j.cut > 0));
+    let (rows, idle): (Vec<&str>, Vec<&str>) = rows.into_iter().partition(any);
+    let mut out = String::new();
+    if !rows.is_empty() {
+        let cell = |v: &VariantReport, name: &str| match find(v, name) {
+            Some(j) => {
+                vec![count(j.completed), bad_above_zero(j.cut), j.total.p50.to_string(), j.total.p99.to_string()]
+            }
+            None => vec![ABSENT.to_string(); 4],
+        };
+        let grid = Grid {
+            corner: "source".into(),
+            rows: rows.iter().map(|name| plain(name)).collect(),
+            grouping: "variant".into(),
+            groups: names(report),
+            figures: ["completed", "cut", "p50", "p99"].map(String::from).to_vec(),
+            cells: rows.iter().map(|name| report.variants.iter().map(|v| cell(v, name)).collect()).collect(),
+        };
+        out.push_str(&grid.render(width));
+        let note = "Times from the begin of a message or session to its end, of the completed ones";
+        out.push_str(&wrap(
+            "",
+            &toned(Tone::Faint, &format!("{note}; cut: a step gave up, was refused or lost.")),
+            width,
+        ));
+    }
+    let idle: Vec<String> = idle.into_iter().map(plain).collect();
+    out.push_str(&listed("No message or session ended from", &idle, width));
+    out
+}

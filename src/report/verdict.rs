@@ -1,0 +1,347 @@
+//! What came of it, in one sentence that needs no knowledge of thread pools.
+//!
+//! Not a table, and it knows no scenario and no variant's name: a variant is called by the registry values in which it
+//! differs from the others, and judged by its protocols. Called by `text` and `json`.
+
+use std::collections::BTreeSet;
+
+use super::format::{and, count, counted, percent, plain, protocol_name};
+use super::{Gravity, Report, VariantReport};
+use crate::ids::ClassId;
+use crate::metrics::derived::{Together, pool_share_while_starved, together};
+use crate::metrics::host::HostVerdict;
+use crate::plan::Role;
+use crate::policy::registry::ValueId;
+use crate::time::Nanos;
+
+/// Variants that are told one by one; of more, the worst and the best are told.
+const TOLD_ONE_BY_ONE: usize = 4;
+
+/// What became of a variant's users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A protocol starved.
+    Starved,
+    /// None did.
+    Healthy,
+    /// No request of any protocol came, so there is nothing to judge.
+    NoLoad,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Starved => "starved",
+            State::Healthy => "healthy",
+            State::NoLoad => "no-load",
+        }
+    }
+}
+
+/// The verdict on one variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VariantVerdict {
+    /// What became of its users.
+    pub state: State,
+    /// What it was run with, as far as the variants differ: `with an empty registry`.
+    pub settings: String,
+    /// What its users saw: `nobody waited longer than 310 ms`.
+    pub text: String,
+    /// The protocols that starved, or all of them where none did.
+    pub users: Vec<String>,
+    /// The figures behind it.
+    pub figures: Together,
+}
+
+/// The verdict on each variant, in order.
+#[must_use]
+pub fn per_variant(report: &Report) -> Vec<VariantVerdict> {
+    let settings = settings(report);
+    report.variants.iter().zip(settings).map(|(variant, settings)| judge(variant, settings)).collect()
+}
+
+/// The verdict on the whole, in one sentence.
+#[must_use]
+pub fn sentence(report: &Report) -> String {
+    if let Some(reason) = unquotable(report) {
+        return format!("These figures must not be quoted: {reason}.");
+    }
+    let verdicts = per_variant(report);
+    let told = match verdicts.as_slice() {
+        [only] => match only.state {
+            State::NoLoad => only.text.clone(),
+            _ => format!("{}, {}", only.settings, only.text),
+        },
+        all if all.iter().all(|v| v.state == State::NoLoad) => {
+            format!("{} in any of the {} variants", all[0].text, all.len())
+        }
+        all if all.len() <= TOLD_ONE_BY_ONE => {
+            let told: Vec<String> = all.iter().map(|v| format!("{}, {}", v.settings, v.text)).collect();
+            told.join("; ")
+        }
+        all => worst_and_best(all),
+    };
+    let told = format!("{}.", told.trim_end_matches('.'));
+    match report.variants.iter().filter(|v| v.interrupted).map(|v| v.summary.end).min() {
+        Some(end) => format!("The run was interrupted (the shortest part lasted {end}), and until then: {told}"),
+        None => capitalised(&told),
+    }
+}
+
+/// Why no figure may be quoted, if that is so.
+fn unquotable(report: &Report) -> Option<String> {
+    if report.variants.iter().any(|v| !v.summary.violations.is_empty()) {
+        return Some("the run broke its own laws of counting, which is an error of the program".into());
+    }
+    let unusable = |v: &&VariantReport| v.host_verdict().is_some_and(|(word, _)| word == HostVerdict::Unusable);
+    if let Some(variant) = report.variants.iter().find(unusable) {
+        let reasons = variant.host_verdict().map(|(_, reasons)| reasons).unwrap_or_default();
+        let reason = and(&reasons);
+        return Some(format!(
+            "this computer could not keep the emulated clock ({reason}), so run it slower, on a quieter computer, or \
+             in virtual time"
+        ));
+    }
+    let grave = report.notices.iter().find(|n| n.gravity == Gravity::Grave && n.code != "interrupted")?;
+    Some(plain(grave.text.trim_end_matches('.')))
+}
+
+fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
+    let (plan, summary) = (&variant.plan, &variant.summary);
+    let protocols: Vec<ClassId> = (0..plan.classes.len().min(summary.classes.len()))
+        .map(|at| ClassId(at as u16))
+        .filter(|id| plan.classes[id.index()].role == Role::Protocol && summary.classes[id.index()].arrivals > 0)
+        .collect();
+    let starved: Vec<ClassId> =
+        protocols.iter().copied().filter(|id| summary.classes[id.index()].starved > Nanos::ZERO).collect();
+    let (state, judged) = match (protocols.is_empty(), starved.is_empty()) {
+        (true, _) => (State::NoLoad, protocols),
+        (_, true) => (State::Healthy, protocols),
+        (_, false) => (State::Starved, starved),
+    };
+    let users: Vec<String> = judged.iter().map(|id| protocol_name(plan.class_name(*id))).collect();
+    let figures = together(summary, &judged);
+    let text = match state {
+        State::NoLoad => "no user sent a request, so there is nothing to say about waiting".to_string(),
+        State::Healthy => healthy(&users, &figures),
+        State::Starved => {
+            let worst = judged.iter().map(|id| &summary.classes[id.index()]).max_by_key(|class| class.starved);
+            let is_queue = |id: ClassId| matches!(plan.classes[id.index()].role, Role::HeavyQueue | Role::LightQueue);
+            let held = worst.map_or(0.0, |class| pool_share_while_starved(class, is_queue, plan.pool.size));
+            starved_text(&users, &figures, held)
+        }
+    };
+    VariantVerdict { state, settings, text, users, figures }
+}
+
+fn healthy(users: &[String], figures: &Together) -> String {
+    let mut text = match figures.longest_wait {
+        Nanos::ZERO => format!("no {} user waited for a thread", or(users)),
+        wait => format!("no {} user waited longer than {wait} for a thread", or(users)),
+    };
+    if figures.gave_up + figures.refused > 0 {
+        let lost = counted(figures.gave_up + figures.refused, "request");
+        text.push_str(&format!(", though {lost} were given up or refused"));
+    }
+    text
+}
+
+fn starved_text(users: &[String], figures: &Together, held: f64) -> String {
+    let up_to = if users.len() > 1 { "up to " } else { "" };
+    let mut facts = vec![format!("starved {up_to}{} of the time", percent(figures.starved_percent))];
+    if figures.gave_up > 0 {
+        facts.push(format!("{} given up", counted(figures.gave_up, "request")));
+    }
+    if figures.refused > 0 {
+        facts.push(format!("{} refused", count(figures.refused)));
+    }
+    if figures.still_waiting > 0 {
+        facts.push(format!("{} still waiting at the end", count(figures.still_waiting)));
+    }
+    let meanwhile = match held {
+        held if held >= 1.0 => format!(" while SMTP's queues held {} of the pool's threads", percent(held)),
+        _ => String::new(),
+    };
+    format!(
+        "{} users were left waiting for up to {} ({}){meanwhile}",
+        and(users),
+        figures.longest_wait,
+        facts.join(", ")
+    )
+}
+
+fn worst_and_best(all: &[VariantVerdict]) -> String {
+    let key = |v: &&VariantVerdict| (v.figures.starved_percent.to_bits(), v.figures.longest_wait);
+    let judged = || all.iter().filter(|v| v.state != State::NoLoad);
+    let starved = all.iter().filter(|v| v.state == State::Starved).count();
+    let (Some(worst), Some(best)) = (judged().max_by_key(key), judged().min_by_key(key)) else { return String::new() };
+    format!(
+        "of {} variants, {} starved; the worst was the one {}: {}; the best was the one {}: {}",
+        all.len(),
+        if starved == 0 { "none".to_string() } else { starved.to_string() },
+        worst.settings,
+        worst.text,
+        best.settings,
+        best.text,
+    )
+}
+
+/// What each variant was run with, as far as they differ in their registries; else their other differences; else
+/// their names.
+fn settings(report: &Report) -> Vec<String> {
+    let variants = &report.variants;
+    let mut differ: BTreeSet<ValueId> = BTreeSet::new();
+    for (id, _) in variants.iter().flat_map(|v| v.plan.registry.iter()) {
+        if variants.len() == 1 || variants.iter().any(|v| v.plan.registry.get(id) != variants[0].plan.registry.get(id))
+        {
+            differ.insert(id);
+        }
+    }
+    let by_registry: Vec<String> = variants.iter().map(|v| registry_words(v, &differ)).collect();
+    if all_differ(&by_registry) {
+        return by_registry;
+    }
+    let by_all: Vec<String> =
+        variants.iter().zip(by_registry).map(|(v, words)| with_other_differences(v, variants, words)).collect();
+    if all_differ(&by_all) {
+        return by_all;
+    }
+    variants.iter().map(|v| format!("in variant {}", plain(&v.plan.variant))).collect()
+}
+
+fn registry_words(variant: &VariantReport, differ: &BTreeSet<ValueId>) -> String {
+    let registry = &variant.plan.registry;
+    if registry.is_empty() {
+        return "with an empty registry".into();
+    }
+    let set = |id: &ValueId| registry.get(*id).map(|data| format!("{}={data}", id.value().name));
+    let words: Vec<String> = differ.iter().filter_map(set).collect();
+    if !words.is_empty() {
+        return format!("with {}", and(&words));
+    }
+    let absent: Vec<String> = differ.iter().map(|id| id.value().name.to_string()).collect();
+    if absent.is_empty() { "with the same registry".into() } else { format!("without {}", and(&absent)) }
+}
+
+fn with_other_differences(variant: &VariantReport, all: &[VariantReport], words: String) -> String {
+    let facts = |v: &VariantReport| {
+        let (machine, plan) = (v.plan.machine, &v.plan);
+        let mut facts = vec![
+            ("processors", machine.processors.to_string()),
+            ("MB of memory", machine.memory_mb.to_string()),
+            ("SMTP virtual servers", machine.smtp_virtual_servers.to_string()),
+        ];
+        let name = |name: &'static str| name.trim_start_matches("assumptions.");
+        facts.extend(plan.assumptions.list().into_iter().map(|a| (name(a.name), a.value)));
+        facts
+    };
+    let listed: Vec<Vec<(&str, String)>> = all.iter().map(facts).collect();
+    let differing = |at: &usize| listed.iter().any(|facts| facts[*at].1 != listed[0][*at].1);
+    let own = facts(variant);
+    let mut parts: Vec<String> = if words == "with the same registry" { Vec::new() } else { vec![words] };
+    let told: Vec<String> = (0..own.len())
+        .filter(differing)
+        .map(|at| if at < 3 { format!("{} {}", own[at].1, own[at].0) } else { format!("{}={}", own[at].0, own[at].1) })
+        .collect();
+    if !told.is_empty() {
+        parts.push(format!("with {}", and(&told)));
+    }
+    parts.join(" and ")
+}
+
+fn all_differ(words: &[String]) -> bool {
+    words.iter().collect::<BTreeSet<_>>().len() == words.len()
+}
+
+fn or(words: &[String]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => and(words),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{TUNED, compared, host, report, variant};
+    use super::*;
+    use crate::policy::drain::Drain;
+    use std::sync::Arc;
+
+    const LONG: Nanos = Nanos::from_secs(40);
+    const SHORT: Nanos = Nanos::from_millis(280);
+
+    #[track_caller]
+    fn check(report: &Report, wanted: &[&str], unwanted: &[&str]) {
+        let sentence = sentence(report);
+        wanted.iter().for_each(|w| assert!(sentence.contains(w), "no `{w}` in: {sentence}"));
+        unwanted.iter().for_each(|w| assert!(!sentence.contains(w), "`{w}` in: {sentence}"));
+        let ends = sentence.matches(". ").count() + usize::from(sentence.ends_with('.'));
+        assert_eq!(ends, 1, "not one sentence: {sentence}");
+        assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
+    }
+
+    #[test]
+    fn one_starves_and_the_other_does_not() {
+        check(
+            &compared(),
+            &[
+                "With an empty registry, POP3 users were left waiting for up to 30.0 s (starved ",
+                " requests given up) while SMTP's queues held ",
+                "; with MaxPercentPoolThreads=22 and AdditionalPoolThreadsPerProc=18, no POP3 or IMAP4 user waited \
+                 longer than 310 ms for a thread.",
+            ],
+            &["tuned,", "IMAP4 users"],
+        );
+    }
+
+    #[test]
+    fn nobody_starves_or_all_do_or_there_is_only_one() {
+        let calm = report(vec![variant("a", &[], SHORT), variant("b", TUNED, Nanos::ZERO)]);
+        check(&calm, &["With an empty registry, no POP3 or IMAP4 user waited longer than"], &["starved"]);
+        let bad = report(vec![variant("a", &[], LONG), variant("b", TUNED, Nanos::from_secs(20))]);
+        check(&bad, &["registry, POP3 users", "AdditionalPoolThreadsPerProc=18, POP3 users"], &["no POP3"]);
+        check(&report(vec![variant("a", &[], LONG)]), &["With an empty registry, POP3 users were"], &[";"]);
+        check(&report(vec![variant("a", TUNED, SHORT)]), &["With MaxPercentPoolThreads=22 and"], &["starved"]);
+    }
+
+    #[test]
+    fn many_variants_are_told_by_the_worst_and_the_best() {
+        let percent = |p| variant("x", &[(ValueId::MaxPercentPoolThreads, p)], Nanos::from_secs(u64::from(p) / 9));
+        let many = report([90, 70, 50, 30, 20, 8].map(percent).into_iter().collect());
+        check(&many, &["Of 6 variants, 5 starved; the worst was the one with MaxPercentPoolThreads=90"], &[]);
+        check(&many, &["the best was the one with MaxPercentPoolThreads=8: no POP3"], &[]);
+    }
+
+    #[test]
+    fn variants_that_differ_elsewhere_are_called_by_that() {
+        let mut both = report(vec![variant("a", &[], LONG), variant("b", &[], LONG)]);
+        check(&both, &["In variant a, POP3", "; in variant b, POP3"], &["registry"]);
+        let mut plan = (*both.variants[1].plan).clone();
+        plan.assumptions.drain = Drain::Messages(1);
+        both.variants[1].plan = Arc::new(plan);
+        check(&both, &["drain=until-empty, POP3", "drain=messages-1, POP3"], &["variant a"]);
+    }
+
+    #[test]
+    fn interrupted_unusable_broken_and_idle_runs_say_so() {
+        let mut cut = compared();
+        cut.variants[1].interrupted = true;
+        check(&cut, &["The run was interrupted", "until then: with an empty registry"], &[]);
+        let mut stalled = compared();
+        stalled.variants[0].host = Some(host(Nanos::SECOND));
+        check(&stalled, &["must not be quoted", "could not keep the emulated clock"], &["POP3"]);
+        let mut broken = compared();
+        broken.variants[0].summary.violations.push("class 0".into());
+        check(&broken, &["must not be quoted", "error of the program"], &["POP3"]);
+        let mut idle = report(vec![variant("a", &[], SHORT)]);
+        idle.variants[0].summary.classes.iter_mut().for_each(|class| class.arrivals = 0);
+        check(&idle, &["No user sent a request"], &["starved"]);
+    }
+}
