@@ -47,7 +47,7 @@ pub(super) fn scenario_text(file: &str) -> Result<(String, String, Base), Proble
         if let Some(builtin) = builtin::find(file) {
             return Ok((builtin.name.to_string(), builtin.text.to_string(), Base::Builtin));
         }
-        let names = builtin::ALL.iter().map(|b| b.name);
+        let names = builtin::SCENARIOS.iter().map(|b| b.name);
         let remedy = match nearest(file, names) {
             Some(name) => format!("did you mean the shipped scenario {name}? `atqsim scenarios` lists them"),
             None => "give a file, or one of the names that `atqsim scenarios` lists".to_string(),

@@ -12,7 +12,7 @@ use anyhow::Context;
 ///
 /// # Errors
 /// Anything else that stdout refuses.
-pub fn print(text: &str) -> anyhow::Result<()> {
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match result {
@@ -22,7 +22,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Writes to stderr; there is nobody to tell when that fails.
-pub fn complain(text: &str) {
+pub(super) fn complain(text: &str) {
     let mut out = anstream::stderr().lock();
     let _ = writeln!(out, "{}", text.trim_end());
 }
@@ -31,7 +31,7 @@ pub fn complain(text: &str) {
 ///
 /// # Errors
 /// Whatever the file system refuses, with the file's name. An old file of that name is then untouched.
-pub fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

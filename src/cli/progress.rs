@@ -13,7 +13,7 @@ use crate::time::Nanos;
 
 /// Bars for several runs.
 #[derive(Debug)]
-pub struct Bars {
+pub(super) struct Bars {
     all: MultiProgress,
     bars: Mutex<Vec<ProgressBar>>,
 }
@@ -21,12 +21,13 @@ pub struct Bars {
 impl Bars {
     /// A bar for each of `plans`; hidden unless stderr is a terminal and `quiet` is false.
     #[must_use]
-    pub fn new(plans: &[Plan], quiet: bool) -> Bars {
+    pub(super) fn new(plans: &[Plan], quiet: bool) -> Bars {
         let shown = std::io::stderr().is_terminal() && !quiet;
         let target = if shown { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let widest = plans.iter().map(|plan| plan.variant.chars().count()).max().unwrap_or(0);
-        let template = format!("{{prefix:>{widest}}} [{{bar:32}}] {{percent:>3}} %  {{msg}}  wall {{elapsed}}, {{eta}} left");
+        let template =
+            format!("{{prefix:>{widest}}} [{{bar:32}}] {{percent:>3}} %  {{msg}}  wall {{elapsed}}, {{eta}} left");
         let style = ProgressStyle::with_template(&template).expect("the template is well formed").progress_chars("=> ");
         let bar = |plan: &Plan| {
             let bar = all.add(ProgressBar::new(plan.duration.as_micros().max(1)).with_style(style.clone()));
@@ -39,7 +40,7 @@ impl Bars {
     }
 
     /// Takes the bars away.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         // Nothing can be done about a terminal that went away.
         let _ = self.all.clear();
     }

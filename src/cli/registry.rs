@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Table, TableStyle};
 
 use super::args::TableFormat;
 use super::exit::Exit;
@@ -63,7 +63,7 @@ fn read(file: &Path) -> anyhow::Result<Exit> {
     found.extend(registry.check(&assumptions));
     let bad = load::show(&found);
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(TableStyle::new());
     for (id, setting) in registry.iter() {
         let value = id.value();
         let used = if value.modelled { "used" } else { "not used by the emulated pool" };

@@ -36,12 +36,8 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// `atqsim replay LOG...`.
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
-    let trace = TraceOverride {
-        paths: args.logs.clone(),
-        times: args.times,
-        repeat: args.repeat,
-        spread: !args.no_spread,
-    };
+    let trace =
+        TraceOverride { paths: args.logs.clone(), times: args.times, repeat: args.repeat, spread: !args.no_spread };
     match load::plans(&args.scenario, &args.changes, Some(trace)) {
         Some(plans) => run_and_report(&plans, &args.output),
         None => Ok(Exit::BadInput),

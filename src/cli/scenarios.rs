@@ -26,9 +26,9 @@ pub(super) fn scenarios(show: Option<&str>, write: Option<&Path>) -> anyhow::Res
     if let Some(directory) = write {
         return write_all(directory);
     }
-    let widest = builtin::ALL.iter().map(|b| b.name.len()).max().unwrap_or(0);
+    let widest = builtin::SCENARIOS.iter().map(|b| b.name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for builtin in builtin::ALL {
+    for builtin in builtin::SCENARIOS {
         text += &format!("{:widest$}  {}\n", builtin.name, builtin.summary());
     }
     text += "\nRun one with `atqsim compare NAME`; `atqsim scenarios --write DIR` gives you files to change.\n";

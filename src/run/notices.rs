@@ -51,20 +51,31 @@ fn host(variant: &VariantReport) -> Option<Notice> {
 fn trouble(variant: &VariantReport) -> Vec<Notice> {
     let mut found = Vec::new();
     for violation in &variant.summary.violations {
-        found.push(grave("law-broken", format!("a law of the emulation is broken: {violation}"), "report this as a bug"));
+        found.push(grave(
+            "law-broken",
+            format!("a law of the emulation is broken: {violation}"),
+            "report this as a bug",
+        ));
     }
     if variant.interrupted {
-        let text = format!("interrupted at {} of {}: the figures are partial", variant.summary.end, variant.plan.duration);
+        let text =
+            format!("interrupted at {} of {}: the figures are partial", variant.summary.end, variant.plan.duration);
         found.push(grave("interrupted", text, "run it to its end"));
     }
     if variant.threads_refused > 0 {
         let (refused, had) = (variant.threads_refused, variant.summary.live_threads_max);
-        let text = format!("the system refused {refused} thread(s); the run went on with {had} of {}", variant.plan.pool.size);
+        let text =
+            format!("the system refused {refused} thread(s); the run went on with {had} of {}", variant.plan.pool.size);
         found.push(grave("threads-refused", text, "raise the limit on threads (ulimit -u)"));
     }
     if variant.panics > 0 {
         let text = format!("{} handler(s) panicked; their items are counted as lost", variant.panics);
-        found.push(notice(Gravity::Warning, "panics", text, "expected only where the scenario has a fault that says so"));
+        found.push(notice(
+            Gravity::Warning,
+            "panics",
+            text,
+            "expected only where the scenario has a fault that says so",
+        ));
     }
     found
 }
@@ -98,7 +109,13 @@ fn figures(variant: &VariantReport) -> Vec<Notice> {
     let text = "items still waited at the end, so a backlog had not drained and their full waits are not known";
     add(waiting, Gravity::Warning, "backlog-at-end", text, "run longer, or offer less");
     let text = "items found no room to wait";
-    add(refused, Gravity::Warning, "refused", text, "raise max_waiting, or read the waits as those of the items taken in");
+    add(
+        refused,
+        Gravity::Warning,
+        "refused",
+        text,
+        "raise max_waiting, or read the waits as those of the items taken in",
+    );
     let text = "fewer than 1,000 items, so p99.9 is the maximum";
     add(owned(thin), Gravity::Note, "few-items", text, "run longer");
     let text = "only the first 500 starvation episodes are listed one by one (the totals are of all)";

@@ -12,20 +12,31 @@ pub struct Builtin {
 }
 
 /// Every scenario that is built in. To add one, put it into `scenarios/` and name it here.
-pub static SCENARIOS: &[Builtin] = &[Builtin { name: "kb281868", text: include_str!("../../scenarios/kb281868.toml") }];
+pub static SCENARIOS: &[Builtin] = &[
+    Builtin { name: "kb281868", text: include_str!("../../scenarios/kb281868.toml") },
+    Builtin { name: "kb281868-three-servers", text: include_str!("../../scenarios/kb281868-three-servers.toml") },
+    Builtin { name: "which-value", text: include_str!("../../scenarios/which-value.toml") },
+    Builtin { name: "slow-global-catalog", text: include_str!("../../scenarios/slow-global-catalog.toml") },
+    Builtin { name: "healthy", text: include_str!("../../scenarios/healthy.toml") },
+    Builtin { name: "drain-rule", text: include_str!("../../scenarios/drain-rule.toml") },
+    Builtin { name: "pool-thread-limit", text: include_str!("../../scenarios/pool-thread-limit.toml") },
+    Builtin { name: "replay-sample", text: include_str!("../../scenarios/replay-sample.toml") },
+];
 
 /// Every file that scenarios which are built in may name, by its name relative to `scenarios/`. To add one, put it into
 /// `scenarios/data/` and name it here: `("data/x.csv", include_bytes!("../../scenarios/data/x.csv"))`.
-static DATA: &[(&str, &[u8])] = &[];
+static DATA: &[(&str, &[u8])] = &[
+    ("data/smtp-w3c.log", include_bytes!("../../scenarios/data/smtp-w3c.log")),
+    ("data/smtp-ncsa.log", include_bytes!("../../scenarios/data/smtp-ncsa.log")),
+    ("data/load.csv", include_bytes!("../../scenarios/data/load.csv")),
+    ("data/tuned.reg", include_bytes!("../../scenarios/data/tuned.reg")),
+    ("data/exported-nt4.reg", include_bytes!("../../scenarios/data/exported-nt4.reg")),
+];
 
 impl Builtin {
-    /// What it shows, in one line: its first line where that is a comment, else its title.
+    /// What it shows, in one line: its title.
     #[must_use]
     pub fn summary(&self) -> &'static str {
-        let first = self.text.lines().next().unwrap_or("");
-        if let Some(comment) = first.strip_prefix('#') {
-            return comment.trim();
-        }
         let title = self.text.lines().find_map(|line| line.strip_prefix("title = "));
         title.unwrap_or("").trim().trim_matches('"')
     }
@@ -45,6 +56,12 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
     let name = name.strip_prefix("scenarios/").unwrap_or(name);
     let name = name.strip_suffix(".toml").unwrap_or(name);
     SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+/// Every file that is built in, by its name relative to `scenarios/`.
+pub fn files() -> impl Iterator<Item = (String, &'static [u8])> {
+    let scenarios = SCENARIOS.iter().map(|scenario| (scenario.file_name(), scenario.text.as_bytes()));
+    scenarios.chain(DATA.iter().map(|(name, bytes)| (name.to_string(), *bytes)))
 }
 
 /// The bytes of a file that is built in, by its name relative to `scenarios/`.
