@@ -155,7 +155,13 @@ mod tests {
 
     #[test]
     fn every_line_fits_every_width_and_no_figure_is_lost() {
-        let reports = [compared(), corners(), made(vec![variant("untuned", &[], Nanos::from_secs(40))])];
+        let long = "a variant with a name\u{1b}[31m that says_in_one_very_long_word_what_it_is_for_and_why";
+        let reports = [
+            compared(),
+            corners(),
+            made(vec![variant("untuned", &[], Nanos::from_secs(40))]),
+            made(vec![variant(long, &[], Nanos::from_secs(40)), variant("tuned", TUNED, Nanos::ZERO)]),
+        ];
         for report in &reports {
             for width in [48, 60, 80, 100, 132, 250] {
                 let text = at(report, width);
@@ -166,6 +172,7 @@ mod tests {
                 assert!(!text.contains("NaN") && !text.contains("inf ") && !text.contains('\u{2060}'));
                 let p999 = report.variants[0].summary.classes[0].wait.p999.to_string();
                 assert!(text.contains(&p999), "p99.9 {p999} is missing at {width}");
+                assert!(!text.contains('\u{1b}'), "a name must not steer the terminal");
             }
         }
     }
