@@ -27,6 +27,9 @@ const END: char = '\u{2060}';
 const MARKS: [(char, Tone); 4] =
     [('\u{2061}', Tone::Bad), ('\u{2062}', Tone::Good), ('\u{2063}', Tone::Strong), ('\u{2064}', Tone::Faint)];
 
+/// Units that stay on the line of their number.
+const UNITS: [&str; 8] = ["%", "ns", "us", "ms", "s", "min", "h", "MB"];
+
 fn is_mark(c: char) -> bool {
     ('\u{2060}'..='\u{2064}').contains(&c)
 }
@@ -95,7 +98,7 @@ pub(super) fn percent(p: f64) -> String {
         "< 0.1 %".into()
     } else if p < 9.95 || (p > 99.0 && p < 99.95) {
         format!("{p:.1} %")
-    } else if p < 100.0 && p >= 99.95 {
+    } else if (99.95..100.0).contains(&p) {
         "> 99.9 %".into()
     } else {
         format!("{p:.0} %")
@@ -152,8 +155,7 @@ pub(super) fn wrap(lead: &str, text: &str, width: usize) -> String {
     if columns(lead) > indent {
         lines.push(lead.to_string());
     }
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let mut word = word.to_string();
+    for mut word in words(text) {
         if !line.is_empty() && columns(&line) + 1 + columns(&word) > room {
             lines.push(std::mem::take(&mut line));
         }
@@ -181,6 +183,25 @@ pub(super) fn wrap(lead: &str, text: &str, width: usize) -> String {
     out
 }
 
+/// The words of a text; a number and its unit are one word, so that no line begins with `%`, and so is `KB 281868`.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let unit = word.trim_end_matches(|c: char| !c.is_alphabetic() && c != '%');
+        match words.last_mut() {
+            Some(last)
+                if (UNITS.contains(&unit) && last.ends_with(|c: char| c.is_ascii_digit()))
+                    || (last.ends_with("KB") && word.starts_with(|c: char| c.is_ascii_digit())) =>
+            {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => words.push(word.to_string()),
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +211,7 @@ mod tests {
         assert_eq!([0, 999, 1_204, 1_234_567].map(count), ["0", "999", "1,204", "1,234,567"]);
         let percents = [0.0, 0.03, 0.4, 9.94, 41.2, 99.4, 99.97, 100.0, f64::NAN].map(percent);
         assert_eq!(percents, ["0 %", "< 0.1 %", "0.4 %", "9.9 %", "41 %", "99.4 %", "> 99.9 %", "100 %", "0 %"]);
-        assert_eq!([0.0, 0.001, 0.04, 3.14, 1204.4].map(amount), ["0", "< 0.01", "0.04", "3.1", "1,204"]);
+        assert_eq!([0.0, 0.001, 0.04, 3.52, 1204.4].map(amount), ["0", "< 0.01", "0.04", "3.5", "1,204"]);
         assert_eq!([0, 500, 2_000, 50_000_000].map(edge), ["0", "500 us", "2 ms", "50 s"]);
         assert_eq!(counted(1, "request"), "1 request");
         assert_eq!(and(&["a".into(), "b".into(), "c".into()]), "a, b and c");
@@ -213,5 +234,6 @@ mod tests {
             let squeezed = |t: &str| t.replace([' ', '\n'], "");
             assert_eq!(squeezed(&wrapped), squeezed(&format!("note: {text}")));
         }
+        assert_eq!(wrap("", "it held 46 %, then 4 min 12 s", 9), "it held\n46 %,\nthen\n4 min\n12 s\n");
     }
 }

@@ -3,7 +3,7 @@
 //! Not the content of either. Called by `text` and `explain`. Nothing is ever cut off: what does not fit side by side
 //! goes below, and what does not fit then is broken into lines.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::format::{Tone, columns, toned};
 
@@ -167,7 +167,7 @@ impl Sheet {
 
 fn new_table(width: Option<usize>) -> Table {
     let mut table = Table::new();
-    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
     match width {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -186,6 +186,8 @@ fn style_columns(table: &mut Table, figures: usize, gap: impl Fn(usize) -> u16) 
         column.set_padding((if at == 0 { 0 } else { gap(at) }, 0));
         if at >= figures {
             column.set_cell_alignment(CellAlignment::Right);
+            // Names are broken into lines before figures are.
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
 }
@@ -228,7 +230,7 @@ mod tests {
         let narrow = grid(&["untuned", "tuned"]).render(32);
         assert!(narrow.contains("variant") && fits(&narrow, 32), "{narrow}");
         assert_eq!(narrow.lines().count(), 6, "{narrow}");
-        let narrowest = grid(&["untuned", "tuned"]).render(20);
+        let narrowest = grid(&["untuned", "tuned"]).render(25);
         assert!(narrowest.contains("served") && narrowest.contains("lost"), "{narrowest}");
     }
 

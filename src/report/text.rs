@@ -133,8 +133,10 @@ mod tests {
     use super::super::format::columns;
     use super::super::sample::{TUNED, compared, report as made, variant};
     use super::*;
+    use crate::metrics::Metrics;
     use crate::policy::registry::ValueId;
     use crate::time::Nanos;
+    use std::sync::Arc;
 
     fn at(report: &Report, width: usize) -> String {
         text(report, &TextOptions { width, colour: false })
@@ -153,7 +155,13 @@ mod tests {
 
     #[test]
     fn every_line_fits_every_width_and_no_figure_is_lost() {
-        let reports = [compared(), corners(), made(vec![variant("untuned", &[], Nanos::from_secs(40))])];
+        let long = "a variant with a name\u{1b}[31m that says_in_one_very_long_word_what_it_is_for_and_why";
+        let reports = [
+            compared(),
+            corners(),
+            made(vec![variant("untuned", &[], Nanos::from_secs(40))]),
+            made(vec![variant(long, &[], Nanos::from_secs(40)), variant("tuned", TUNED, Nanos::ZERO)]),
+        ];
         for report in &reports {
             for width in [48, 60, 80, 100, 132, 250] {
                 let text = at(report, width);
@@ -164,6 +172,7 @@ mod tests {
                 assert!(!text.contains("NaN") && !text.contains("inf ") && !text.contains('\u{2060}'));
                 let p999 = report.variants[0].summary.classes[0].wait.p999.to_string();
                 assert!(text.contains(&p999), "p99.9 {p999} is missing at {width}");
+                assert!(!text.contains('\u{1b}'), "a name must not steer the terminal");
             }
         }
     }
@@ -206,6 +215,27 @@ mod tests {
         assert!(text.contains("smtp1.pre-categorization 6"), "who held the threads: {text}");
     }
 
+    /// Variants need not have the same services, and a run may end before anything has come.
+    #[test]
+    fn missing_services_and_empty_runs_are_told() {
+        let mut report = compared();
+        let mut plan = (*report.variants[1].plan).clone();
+        plan.classes.truncate(3);
+        report.variants[1].plan = Arc::new(plan);
+        report.variants[1].summary.classes.truncate(3);
+        let text = at(&report, 100);
+        let row = text.lines().find(|line| line.starts_with("smtp1.local-delivery")).expect("the service is told");
+        assert!(row.ends_with('-'), "{row}");
+        let mut empty = made(vec![variant("untuned", &[], Nanos::ZERO)]);
+        let classes = empty.variants[0].plan.classes.len();
+        let nothing = Metrics::new(classes, 2, Nanos::SECOND, Nanos::SECOND).close(Nanos::ZERO, &[]);
+        empty.variants[0].summary = nothing;
+        empty.variants[0].interrupted = true;
+        let text = at(&empty, 100);
+        assert!(text.contains("INTERRUPTED after 0") && text.contains("No item came to: pop3, imap4"), "{text}");
+        assert!(!text.contains("NaN") && super::super::json::json(&empty).contains("\"interrupted\": true"));
+    }
+
     #[test]
     fn colour_changes_no_word() {
         let coloured = text(&compared(), &TextOptions { width: 100, colour: true });
@@ -227,6 +257,6 @@ mod tests {
     #[test]
     fn looks() {
         println!("{}", at(&compared(), 100));
-        println!("{}", at(&corners(), 100));
+        println!("{}", at(&corners(), 60));
     }
 }

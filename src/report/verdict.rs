@@ -85,7 +85,13 @@ pub fn sentence(report: &Report) -> String {
     };
     let told = format!("{}.", told.trim_end_matches('.'));
     match report.variants.iter().filter(|v| v.interrupted).map(|v| v.summary.end).min() {
-        Some(end) => format!("The run was interrupted (the shortest part lasted {end}), and until then: {told}"),
+        Some(end) if report.variants.len() == 1 => {
+            format!("The run was interrupted after {end}, and until then: {}", lower_first(&told))
+        }
+        Some(end) => format!(
+            "The run was interrupted, one variant after {end}, so this is no fair comparison; until then: {}",
+            lower_first(&told)
+        ),
         None => capitalised(&told),
     }
 }
@@ -178,9 +184,9 @@ fn worst_and_best(all: &[VariantVerdict]) -> String {
     let starved = all.iter().filter(|v| v.state == State::Starved).count();
     let (Some(worst), Some(best)) = (judged().max_by_key(key), judged().min_by_key(key)) else { return String::new() };
     format!(
-        "of {} variants, {} starved; the worst was the one {}: {}; the best was the one {}: {}",
-        all.len(),
+        "in {} of {} variants users starved for threads; the worst was the one {}: {}; the best was the one {}: {}",
         if starved == 0 { "none".to_string() } else { starved.to_string() },
+        all.len(),
         worst.settings,
         worst.text,
         best.settings,
@@ -262,6 +268,11 @@ fn or(words: &[String]) -> String {
     }
 }
 
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
@@ -315,7 +326,11 @@ mod tests {
     fn many_variants_are_told_by_the_worst_and_the_best() {
         let percent = |p| variant("x", &[(ValueId::MaxPercentPoolThreads, p)], Nanos::from_secs(u64::from(p) / 9));
         let many = report([90, 70, 50, 30, 20, 8].map(percent).into_iter().collect());
-        check(&many, &["Of 6 variants, 5 starved; the worst was the one with MaxPercentPoolThreads=90"], &[]);
+        check(
+            &many,
+            &["In 5 of 6 variants users starved for threads; the worst was the one with MaxPercentPoolThreads=90"],
+            &[],
+        );
         check(&many, &["the best was the one with MaxPercentPoolThreads=8: no POP3"], &[]);
     }
 

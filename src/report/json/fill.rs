@@ -84,7 +84,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
             smtp_virtual_servers: plan.machine.smtp_virtual_servers,
         },
         pool: pool(plan),
-        assumptions: assumptions(&plan.assumptions),
+        assumptions: Map(plan.assumptions.list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
         services: Map(services.collect()),
         journeys: Map(journeys.collect()),
         host: variant.host.as_ref().map(|noise| host(noise, plan.starvation_after)),

@@ -5,7 +5,7 @@
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-/// An object whose keys are names of services or sources, in their order.
+/// An object whose keys are names of services, sources or settings, in their order.
 #[derive(Debug)]
 pub(super) struct Map<T>(pub(super) Vec<(String, T)>);
 
@@ -75,7 +75,7 @@ wire! {
         registry: Vec<RegistryValue>,
         machine: Machine,
         pool: Pool,
-        assumptions: Vec<Assumption>,
+        assumptions: Map<String>,
         services: Map<Service>,
         journeys: Map<Journeys>,
         host: Option<Host>,

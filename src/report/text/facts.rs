@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::format::{Tone, count, percent, plain, toned, wrap};
+use super::super::format::{Tone, count, counted, percent, plain, toned, wrap};
 use super::super::table::Sheet;
 use super::super::{Gravity, Report, VariantReport};
 use super::{listed, names};
@@ -47,17 +47,17 @@ pub(super) fn pool(report: &Report, width: usize) -> String {
     let mut sheet = pool_facts(&plans);
     let alive = report.variants.iter().map(|v| v.summary.live_threads_max.to_string());
     sheet.add("most threads alive", alive.collect());
-    let problems: [(&str, fn(&VariantReport) -> u64); 2] =
-        [("threads refused by the host", |v| u64::from(v.threads_refused)), ("handlers that panicked", |v| v.panics)];
-    for (label, of) in problems {
+    let mut problem = |label: &str, of: &dyn Fn(&VariantReport) -> u64| {
+        let cell = |v: &VariantReport| match of(v) {
+            0 => "0".to_string(),
+            n => toned(Tone::Bad, &count(n)),
+        };
         if report.variants.iter().any(|v| of(v) > 0) {
-            let cell = |v: &VariantReport| match of(v) {
-                0 => "0".to_string(),
-                n => toned(Tone::Bad, &count(n)),
-            };
             sheet.add(label, report.variants.iter().map(cell).collect());
         }
-    }
+    };
+    problem("threads refused by the host", &|v| u64::from(v.threads_refused));
+    problem("handlers that panicked", &|v| v.panics);
     registry(&plans, &mut sheet);
     sheet.render(width)
 }
@@ -130,9 +130,13 @@ pub(super) fn host(report: &Report, width: usize) -> String {
     fact("involuntary switches", &|h| count(h.involuntary_switches));
     fact("time stolen", &|h| h.steal.to_string());
     fact("load before, after", &|h| format!("{:.2}, {:.2}", h.load_average.0, h.load_average.1));
-    fact("took, on processors", &|h| format!("{} on {}", h.wall, h.host_processors));
+    fact("took", &|h| format!("{} on {}", h.wall, counted(u64::from(h.host_processors), "processor")));
     let mut out = sheet.render(width);
-    out.push_str(&wrap("", &toned(Tone::Faint, "All but the verdict's `emulated` is time of this computer."), width));
+    out.push_str(&wrap(
+        "",
+        &toned(Tone::Faint, "Times of this computer, except where the verdict says emulated."),
+        width,
+    ));
     out
 }
 
@@ -191,7 +195,7 @@ pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
         };
         let setting = toned(Tone::Strong, &format!("{name} = {value}"));
         let text = format!("{setting}: {} ({})", assumption.why, assumption.source);
-        out.push_str(&wrap("  ", &text, width).replacen("  ", "- ", 1));
+        out.push_str(&wrap("- ", &text, width));
     }
     out
 }

@@ -105,18 +105,14 @@ pub(super) fn starvation(report: &Report, width: usize) -> String {
         ]
     };
     out.push_str(&table(report, &rows, &figures, cells).render(width));
-    out.push_str(
-        &wrap("", &format!("\nWho held the threads while it starved, {}:", "in percent of the threads held"), width)
-            .replace("\n\n", "\n"),
-    );
+    out.push('\n');
+    out.push_str(&wrap("", "Who held the threads while it starved (share of the threads held):", width));
     for name in &rows {
         for variant in &report.variants {
             if let Some(class) = class(variant, name).filter(|c| c.episode_count > 0) {
-                let lead = format!("  {}, {}: ", plain(name), plain(&variant.plan.variant));
-                out.push_str(
-                    &wrap("    ", &format!("{lead}{}", holders(variant, &class.holders)), width)
-                        .replacen("    ", "  ", 1),
-                );
+                let held = holders(variant, &class.holders);
+                let text = format!("{}, {}: {held}", plain(name), plain(&variant.plan.variant));
+                out.push_str(&wrap("- ", &text, width));
             }
         }
     }
@@ -126,10 +122,15 @@ pub(super) fn starvation(report: &Report, width: usize) -> String {
     out
 }
 
-/// `smtp1.pre-categorization 46 %, smtp2.local-delivery 31 %`.
+/// `smtp1.pre-categorization 46 %, smtp2.local-delivery 31 %, 3 others under 1 % each`.
 fn holders(variant: &VariantReport, holders: &[Holder]) -> String {
     let word = |h: &Holder| format!("{} {}", plain(variant.plan.class_name(h.class)), percent(h.percent));
-    let words: Vec<String> = holders.iter().map(word).collect();
+    let mut words: Vec<String> = holders.iter().filter(|h| h.percent >= 1.0).map(word).collect();
+    match holders.len() - words.len() {
+        0 => {}
+        1 => words.push("1 other under 1 %".into()),
+        few => words.push(format!("{few} others under 1 % each")),
+    }
     if words.is_empty() { "nobody".into() } else { words.join(", ") }
 }
 

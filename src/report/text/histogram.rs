@@ -79,7 +79,7 @@ fn in_full(report: &Report, name: &str, width: usize) -> String {
         });
         sheet.add(label, cells.collect());
     }
-    let title = format!("{}, waits by length\n", toned(Tone::Strong, &plain(name)));
+    let title = wrap("", &format!("{}, waits by length", toned(Tone::Strong, &plain(name))), width);
     title + &sheet.render(width)
 }
 
@@ -133,7 +133,8 @@ pub(super) fn over_time(report: &Report, width: usize) -> String {
     };
     let cells = rows.iter().map(|name| {
         let lines: Vec<Vec<u64>> = report.variants.iter().map(|v| line(v, name)).collect();
-        let most = lines.iter().flatten().copied().max().unwrap_or(0);
+        // At least one line a character: two waiting items are no mountain.
+        let most = lines.iter().flatten().copied().max().unwrap_or(0).max(HEIGHTS.len() as u64);
         let peak = |v: &VariantReport| class(v, name).map_or_else(String::new, |c| count(c.waiting_max));
         let cell = |(v, line): (&VariantReport, &Vec<u64>)| {
             let drawn = sparkline(line, most, ' ');
