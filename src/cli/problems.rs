@@ -50,9 +50,14 @@ fn render_one(problem: &Problem, renderer: &Renderer) -> String {
         let snippet = Snippet::source(excerpt.text.as_str())
             .line_start(excerpt.line)
             .annotation(AnnotationKind::Primary.span(excerpt.span.clone()));
-        // Stated here, because the renderer would count the column in what is left of a long line.
-        let origin = Origin::path(source.name.as_str()).line(excerpt.line).char_column(excerpt.column);
-        group = group.element(origin).element(snippet);
+        group = match excerpt.column {
+            None => group.element(snippet.path(source.name.as_str())),
+            // The renderer would count the column in what is left of the line.
+            Some(column) => {
+                let origin = Origin::path(source.name.as_str()).line(excerpt.line).char_column(column);
+                group.element(origin).element(snippet)
+            }
+        };
     }
     if !problem.remedy.is_empty() {
         group = group.element(Level::HELP.message(problem.remedy.as_str()));
@@ -67,8 +72,8 @@ struct Excerpt {
     span: Range<usize>,
     /// The line's number in the source, from 1.
     line: usize,
-    /// The column of what is wrong, from 1.
-    column: usize,
+    /// Where the line's beginning is not shown, the column of what is wrong, from 1.
+    column: Option<usize>,
 }
 
 impl Excerpt {
@@ -94,7 +99,7 @@ impl Excerpt {
         }
         let wrong = (at - from + offset)..(wrong_end - from + offset);
         let (line, column) = line_and_column(text, at);
-        Excerpt { text: shown, span: wrong, line, column }
+        Excerpt { text: shown, span: wrong, line, column: (from > start).then_some(column) }
     }
 }
 

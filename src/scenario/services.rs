@@ -121,7 +121,7 @@ fn commands(walk: &Walk<'_>, node: &Node, protocol: &str, remedy: &str) -> Vec<(
             let message = format!("the command `{}` is there twice", entry.key);
             walk.error(&entry.key_origin, message, "case does not tell commands apart; remove one");
         }
-        // Guess: that what POP3 and IMAP4 mostly wait for is the information store; the service times are not published.
+        // Guess: that POP3 and IMAP4 mostly wait for the information store; their service times are not published.
         let Some(mut fields) = walk.table(&entry.node, &format!("{name}.{}", entry.key)) else { continue };
         commands.push((entry.key.clone(), service(&mut fields, "store")));
         fields.finish();

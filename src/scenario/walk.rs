@@ -23,6 +23,9 @@ const DEPENDENCIES_MOST: usize = 1_000;
 /// The longest name, in characters.
 const NAME_MOST: usize = 64;
 
+/// The values of an empirical distribution, or nothing where they are wrong.
+pub(super) type Samples = Option<Arc<[Nanos]>>;
+
 /// What one reading of a scenario knows and collects.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -32,7 +35,7 @@ pub(super) struct Walk<'a> {
     more: Cell<bool>,
     dependencies: RefCell<Vec<String>>,
     /// Empirical distributions that were read before, by file and column.
-    pub(super) samples: RefCell<BTreeMap<(String, String), Option<Arc<[Nanos]>>>>,
+    pub(super) samples: RefCell<BTreeMap<(String, String), Samples>>,
 }
 
 impl<'a> Walk<'a> {

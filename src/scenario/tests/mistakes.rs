@@ -145,11 +145,9 @@ fn recommended_values_need_virtual_servers() {
         .replace("registry = { MaxPercentPoolThreads = 22 }", "registry = \"recommended\"");
     check(
         &text,
-        &[
-            "t.toml:69:12: for 46 virtual servers 90 / (2 x 46) rounds down to 0 %, and the formula of KB 281868 for the \
-           additional threads then divides by zero; the formulas answer for 1 to 45 virtual servers; spread them over \
-           more nodes",
-        ],
+        &["t.toml:69:12: for 46 virtual servers 90 / (2 x 46) rounds down to 0 %, and the formula of KB 281868 for \
+             the additional threads then divides by zero; the formulas answer for 1 to 45 virtual servers; spread them \
+             over more nodes"],
     );
 }
 

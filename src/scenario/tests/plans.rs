@@ -274,7 +274,7 @@ fn laid_over(piece: &str) -> String {
     for line in GOOD.lines() {
         if line.starts_with('[') {
             let double = |header: &&str| header.starts_with("[[") && section(header) == section(line);
-            kept = !headers.iter().any(|header| whole(header) == whole(line) || double(&header));
+            kept = !headers.iter().any(|header| whole(header) == whole(line) || double(header));
         }
         if kept {
             text.push_str(line);
