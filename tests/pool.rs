@@ -264,7 +264,10 @@ fn threads_come_on_demand_and_idle_ones_go() {
     let gate = Arc::new(Barrier::new(4));
     for _ in 0..3 {
         let gate = Arc::clone(&gate);
-        pool.spawn(A, move || drop(gate.wait())).unwrap();
+        pool.spawn(A, move || {
+            gate.wait();
+        })
+        .unwrap();
     }
     gate.wait();
     assert!(pool.tally().live_threads_max <= 3, "three closures need no more than three threads");

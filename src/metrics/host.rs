@@ -102,7 +102,7 @@ impl HostNoise {
         judge(
             inflation,
             0.01,
-            0.05,
+            0.10,
             format!(
                 "threads overslept by {:.2} % of their waits, which lengthens queues by about {:.1} %",
                 self.service_inflation * 100.0,
@@ -135,7 +135,7 @@ mod tests {
     fn the_word_follows_the_figures() {
         let quiet = HostNoise { speed: 30.0, utilisation: 0.9, service_inflation: 0.0005, ..HostNoise::default() };
         assert_eq!(quiet.verdict(Nanos::SECOND).0, HostVerdict::Clean);
-        let oversleeps = HostNoise { service_inflation: 0.002, ..quiet.clone() };
+        let oversleeps = HostNoise { service_inflation: 0.005, ..quiet.clone() };
         assert_eq!(oversleeps.verdict(Nanos::SECOND).0, HostVerdict::Noisy);
         let hiccup = Spread { max: Nanos::from_millis(40), ..Spread::default() };
         let stalls = HostNoise { hiccup, ..quiet };

@@ -438,8 +438,10 @@ impl<J> Dispatch<J> {
     fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
         let state = &mut self.classes[class.index()];
         let room = state.counts.waiting < state.max_waiting;
+        let without_room = state.max_waiting == 0;
         // An item that a thread can take at once needs no room to wait in.
-        if !room && !(state.max_waiting == 0 && self.would_start_at_once(class)) {
+        let taken = room || (without_room && self.would_start_at_once(class));
+        if !taken {
             out.push(Decision::Refused { job });
             return;
         }

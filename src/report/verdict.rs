@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::format::{and, count, counted, percent, plain, protocol_name};
-use super::{Gravity, Report, VariantReport};
+use super::{Gravity, Notice, Report, VariantReport};
 use crate::ids::ClassId;
 use crate::metrics::derived::{Together, pool_share_while_starved, together};
 use crate::metrics::host::HostVerdict;
@@ -84,15 +84,23 @@ pub fn sentence(report: &Report) -> String {
         all => worst_and_best(all),
     };
     let told = format!("{}.", told.trim_end_matches('.'));
+    let told = with_interruption(report, &told);
+    match slow_host(report) {
+        Some(reason) => format!("{told} Do not quote these figures, though: {reason}."),
+        None => told,
+    }
+}
+
+fn with_interruption(report: &Report, told: &str) -> String {
     match report.variants.iter().filter(|v| v.interrupted).map(|v| v.summary.end).min() {
         Some(end) if report.variants.len() == 1 => {
-            format!("The run was interrupted after {end}, and until then: {}", lower_first(&told))
+            format!("The run was interrupted after {end}, and until then: {}", lower_first(told))
         }
         Some(end) => format!(
             "The run was interrupted, one variant after {end}, so this is no fair comparison; until then: {}",
-            lower_first(&told)
+            lower_first(told)
         ),
-        None => capitalised(&told),
+        None => capitalised(told),
     }
 }
 
@@ -101,17 +109,23 @@ fn unquotable(report: &Report) -> Option<String> {
     if report.variants.iter().any(|v| !v.summary.violations.is_empty()) {
         return Some("the run broke its own laws of counting, which is an error of the program".into());
     }
-    let unusable = |v: &&VariantReport| v.host_verdict().is_some_and(|(word, _)| word == HostVerdict::Unusable);
-    if let Some(variant) = report.variants.iter().find(unusable) {
-        let reasons = variant.host_verdict().map(|(_, reasons)| reasons).unwrap_or_default();
-        let reason = and(&reasons);
-        return Some(format!(
-            "this computer could not keep the emulated clock ({reason}), so run it slower, on a quieter computer, or \
-             in virtual time"
-        ));
-    }
-    let grave = report.notices.iter().find(|n| n.gravity == Gravity::Grave && n.code != "interrupted")?;
+    let told_otherwise = ["interrupted", "host-unusable"];
+    let grave = |n: &&Notice| n.gravity == Gravity::Grave && !told_otherwise.contains(&n.code.as_str());
+    let grave = report.notices.iter().find(grave)?;
     Some(plain(grave.text.trim_end_matches('.')))
+}
+
+/// Why the figures are those of the host as much as of the scenario, if that is so. What starved for minutes did starve,
+/// so the story is told all the same.
+fn slow_host(report: &Report) -> Option<String> {
+    let unusable = |v: &&VariantReport| v.host_verdict().is_some_and(|(word, _)| word == HostVerdict::Unusable);
+    let variant = report.variants.iter().find(unusable)?;
+    let reasons = variant.host_verdict().map(|(_, reasons)| reasons).unwrap_or_default();
+    let reason = and(&reasons);
+    Some(format!(
+        "this computer could not keep the emulated clock ({reason}), so run it slower, on a quieter computer, or in \
+         virtual time"
+    ))
 }
 
 fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
@@ -351,7 +365,7 @@ mod tests {
         check(&cut, &["The run was interrupted", "until then: with an empty registry"], &[]);
         let mut stalled = compared();
         stalled.variants[0].host = Some(host(Nanos::SECOND));
-        check(&stalled, &["must not be quoted", "could not keep the emulated clock"], &["POP3"]);
+        check(&stalled, &["Do not quote", "could not keep the emulated clock", "POP3"], &[]);
         let mut broken = compared();
         broken.variants[0].summary.violations.push("class 0".into());
         check(&broken, &["must not be quoted", "error of the program"], &["POP3"]);

@@ -60,7 +60,7 @@ fn check_plans(text: &str, overrides: &Overrides) {
             }
         }
         // The load really comes: time goes on, and stops at the end.
-        let mut load = Workload::new(plan.load.clone(), plan.seed, plan.duration);
+        let mut load = Workload::new(plan.load.clone(), plan.seed, plan.duration).expect("no log is named");
         let mut now = crate::time::Nanos::ZERO;
         for _ in 0..100 {
             let Some(due) = load.next_due() else { break };
