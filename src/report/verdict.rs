@@ -86,7 +86,7 @@ pub fn sentence(report: &Report) -> String {
     let told = format!("{}.", told.trim_end_matches('.'));
     let told = with_interruption(report, &told);
     match slow_host(report) {
-        Some(reason) => format!("{told} Do not quote these figures, though: {reason}."),
+        Some(reason) => format!("{}; but do not quote these figures: {reason}.", told.trim_end_matches('.')),
         None => told,
     }
 }
@@ -365,7 +365,7 @@ mod tests {
         check(&cut, &["The run was interrupted", "until then: with an empty registry"], &[]);
         let mut stalled = compared();
         stalled.variants[0].host = Some(host(Nanos::SECOND));
-        check(&stalled, &["Do not quote", "could not keep the emulated clock", "POP3"], &[]);
+        check(&stalled, &["do not quote", "could not keep the emulated clock", "POP3"], &[]);
         let mut broken = compared();
         broken.variants[0].summary.violations.push("class 0".into());
         check(&broken, &["must not be quoted", "error of the program"], &["POP3"]);
