@@ -1,0 +1,25 @@
+# Recipes of one line each; `.ci/run` calls the same commands.
+
+# What must be clean before a commit
+check:
+    cargo fmt --check && cargo clippy --all-targets -- -D warnings && cargo test && RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# The main job
+main:
+    cargo run --release -- compare scenarios/kb281868.toml
+
+# All benches; compare figures only within one run
+bench:
+    cargo bench
+
+# Every shipped scenario, in virtual time
+scenarios:
+    for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
+
+# Property tests with many more cases
+long-properties:
+    PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
+
+# Licences, sources, duplicate and wildcard versions (needs cargo-deny)
+deny:
+    cargo deny --offline check bans licenses sources
