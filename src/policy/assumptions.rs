@@ -223,7 +223,7 @@ impl Assumptions {
     /// Every assumption with the value that is in force, in a fixed order.
     #[must_use]
     pub fn list(&self) -> Vec<Assumption> {
-        self.list_of_sizes().into_iter().chain(self.list_of_queues()).collect()
+        self.list_of_sizes().into_iter().chain(self.list_of_queues()).chain(list_of_fixed()).collect()
     }
 
     fn list_of_sizes(&self) -> [Assumption; 6] {
@@ -321,6 +321,42 @@ impl Assumptions {
             },
         ]
     }
+}
+
+/// Readings that are built in; they are listed so that they are known.
+fn list_of_fixed() -> [Assumption; 4] {
+    [
+        Assumption {
+            name: "assumptions.thread_requests",
+            value: "one-per-waiting-message".into(),
+            choices: "fixed",
+            why: "\"threads that each queue will request\" is read as packets in the completion port: a queue asks for one \
+                  thread for each waiting message, and what it has asked for and holds stays within its ceiling",
+            source: "KB 281868",
+        },
+        Assumption {
+            name: "assumptions.growth",
+            value: "on-demand".into(),
+            choices: "fixed",
+            why: "when the pool creates threads is not published; here when a packet waits and no thread is idle",
+            source: "Q301310 (MaxPoolThreads, ThreadTimeout)",
+        },
+        Assumption {
+            name: "assumptions.processors",
+            value: "first-come-first-served".into(),
+            choices: "fixed",
+            why: "a cpu phase keeps its processor to its end; the phases are short against a time slice of Windows",
+            source: "none",
+        },
+        Assumption {
+            name: "assumptions.follower",
+            value: "before-the-thread-returns".into(),
+            choices: "fixed",
+            why: "a message is put on its next queue, or a session's next command comes, before the thread that served \
+                  it goes back to the port",
+            source: "none",
+        },
+    ]
 }
 
 #[cfg(test)]

@@ -43,6 +43,10 @@ pub(super) fn assumptions(root: &mut Fields<'_, '_>) -> Assumptions {
     // Fixed ones may be written down, but not changed.
     fields.choice("counted_servers", &["smtp-virtual-servers"]);
     fields.choice("cap_base", &["configured-pool-size"]);
+    fields.choice("thread_requests", &["one-per-waiting-message"]);
+    fields.choice("growth", &["on-demand"]);
+    fields.choice("processors", &["first-come-first-served"]);
+    fields.choice("follower", &["before-the-thread-returns"]);
     fields.finish();
     result
 }
