@@ -26,8 +26,7 @@ fn the_exit_codes_are_the_programs() {
 
 #[test]
 fn the_scenarios_are_those_that_ship() {
-    let rows: Vec<String> =
-        builtin::SCENARIOS.iter().map(|s| format!("| `{}` | {} |", s.name, s.summary())).collect();
+    let rows: Vec<String> = builtin::SCENARIOS.iter().map(|s| format!("| `{}` | {} |", s.name, s.summary())).collect();
     assert_eq!(part("scenarios"), format!("| scenario | what it shows |\n|---|---|\n{}", rows.join("\n")));
     let on_disk = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios")).unwrap();
     let toml = on_disk.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"));

@@ -29,6 +29,8 @@ pub struct HostNoise {
     pub load_average: (f64, f64),
     /// Processors of the host that the program may use.
     pub host_processors: u32,
+    /// **Emulated** time by which the release of items was behind at the end: what was due in it never came.
+    pub behind: Nanos,
 }
 
 /// Three quantiles of a wall-clock measurement.
@@ -115,6 +117,17 @@ impl HostNoise {
             0.5,
             1.0,
             format!("the host stalled for {} ({stall} emulated)", self.hiccup.max.max(self.lateness.max)),
+        );
+        // A few milliseconds of wall time are how exactly the end is met; more is load that never came.
+        let tolerated = Nanos::from_millis(20).scale(self.speed);
+        judge(
+            self.behind.0 as f64 / tolerated.0.max(1) as f64,
+            1.0,
+            1.0,
+            format!(
+                "the load of the last {} (emulated) was never submitted: it comes faster than this host takes it",
+                self.behind
+            ),
         );
         let late = self.lateness.p99.scale(self.speed);
         judge(

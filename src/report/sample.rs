@@ -259,6 +259,7 @@ pub(super) fn host(stall: Nanos) -> HostNoise {
         steal: Nanos::from_millis(12),
         load_average: (0.4, 1.1),
         host_processors: 2,
+        behind: Nanos::ZERO,
     }
 }
 

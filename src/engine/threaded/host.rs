@@ -114,6 +114,7 @@ impl HostMeter {
             steal: after.steal - self.before.steal,
             load_average: (self.before.load, after.load),
             host_processors: self.processors,
+            behind: Nanos::ZERO,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::floor::{Due, Floor, ItemKey};
 use super::{EngineError, Options, RunOutput};
 use crate::ids::ClassId;
 use crate::item::Outcome;
+use crate::metrics::host::HostNoise;
 use crate::plan::Plan;
 use crate::pool::{AtqPool, SpawnError, blocking};
 use crate::time::Nanos;
@@ -164,7 +165,7 @@ impl Machine {
             if now >= end {
                 return false;
             }
-            self.release_due(now);
+            self.release_due(now, options);
             let tick = now + self.clock.emulated(TICK);
             let wake = {
                 let floor = self.floor.lock();
@@ -179,8 +180,13 @@ impl Machine {
         }
     }
 
-    fn release_due(self: &Arc<Machine>, now: Nanos) {
+    /// Releases what was due at `now`. A load that comes faster than it can be released must not keep the run from
+    /// ending, so the clock is looked at for every item.
+    fn release_due(self: &Arc<Machine>, now: Nanos, options: &Options<'_>) {
         loop {
+            if self.clock.now() >= self.plan.duration || options.interrupt.is_set() {
+                return;
+            }
             let mut floor = self.floor.lock();
             let Some(due) = floor.pop_due(now) else { return };
             match due {
@@ -308,12 +314,14 @@ impl Machine {
         let pool = self.pool();
         let mut floor = self.floor.lock();
         let end = if interrupted { self.clock.now().min(self.plan.duration) } else { self.plan.duration };
+        let behind = floor.next_due().map_or(Nanos::ZERO, |due| end.since(due));
         let summary = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);
         let held: f64 = summary.classes.iter().map(|class| class.thread_seconds).sum();
         let capacity = f64::from(self.plan.pool.size) * end.as_secs_f64();
-        let host = self.meter.report(&self.clock, self.plan.speed, (held / capacity.max(1e-9)).min(1.0));
+        let utilisation = (held / capacity.max(1e-9)).min(1.0);
+        let host = HostNoise { behind, ..self.meter.report(&self.clock, self.plan.speed, utilisation) };
         let counts = (0..self.plan.classes.len()).map(|at| pool.class_counts(ClassId(at as u16))).collect();
         let log = pool.take_log();
         self.clock.end();

@@ -229,6 +229,7 @@ fn host(host: &HostNoise, starvation_after: Nanos) -> wire::Host {
         load_average_before: Finite(host.load_average.0),
         load_average_after: Finite(host.load_average.1),
         host_processors: host.host_processors,
+        behind_s: host.behind.as_secs_f64(),
     }
 }
 

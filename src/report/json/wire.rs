@@ -210,6 +210,7 @@ wire! {
         load_average_before: Finite,
         load_average_after: Finite,
         host_processors: u32,
+        behind_s: f64,
     }
     Spread {
         count: u64,
