@@ -3,12 +3,13 @@
 use atqsim::ids::{ClassId, ThreadId};
 use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Rules, Ticket};
 use atqsim::policy::drain::Drain;
+use atqsim::policy::order::Order;
 use proptest::prelude::*;
 
-const REQUESTS: ClassRule = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX };
+const REQUESTS: ClassRule = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX, priority: 0, keep_free: 0 };
 
 fn queue(cap: u32, drain: Drain) -> ClassRule {
-    ClassRule { kind: Kind::WorkQueue { cap, drain }, max_waiting: usize::MAX }
+    ClassRule { kind: Kind::WorkQueue { cap, drain }, ..REQUESTS }
 }
 
 /// A dispatch whose decisions are written as words: `t0<-7` (thread 0 starts job 7), `t0 idle`, `new t1`, ...
@@ -20,7 +21,7 @@ struct Script {
 
 impl Script {
     fn new(pool_size: u32, runnable_limit: u32, classes: &[ClassRule]) -> Script {
-        let rules = Rules { pool_size, runnable_limit, classes: classes.to_vec() };
+        let rules = Rules { pool_size, runnable_limit, classes: classes.to_vec(), ..Rules::default() };
         Script { dispatch: Dispatch::new(&rules), tickets: Vec::new(), next_job: 0 }
     }
 
@@ -311,12 +312,15 @@ proptest! {
         steps in prop::collection::vec(step(), 1..300),
         limit in 1..5_u32,
         turn in 0..4_u32,
+        order in 0..Order::ALL.len(),
     ) {
         let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
         let rules = Rules {
             pool_size: 4,
             runnable_limit: limit,
             classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
+            order: Order::ALL[order],
+            waiting_room: None,
         };
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());

@@ -82,6 +82,8 @@ pub enum Command {
     },
     /// Compute the values of KB 281868 with the steps shown, and write them as a registry file
     Recommend(RecommendArgs),
+    /// Simulate reference queues and compare every figure with its exact value
+    Verify(super::verify_cases::CaseArgs),
 }
 
 /// What to change in a scenario before it is run.

@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::EngineError;
+use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::{Metrics, Summary, Waiting};
@@ -58,6 +59,7 @@ pub(super) struct Floor {
     patience: BinaryHeap<Reverse<(Nanos, u64, ItemKey)>>,
     timers: u64,
     closed: bool,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Floor {
@@ -71,7 +73,13 @@ impl Floor {
             patience: BinaryHeap::new(),
             timers: 0,
             closed: false,
+            observer: None,
         })
+    }
+
+    /// From now on somebody is told of every item; `None` for nobody. The answer is who was told before.
+    pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) -> Option<Box<dyn Observer>> {
+        std::mem::replace(&mut self.observer, observer)
     }
 
     /// When the next thing is due.
@@ -115,6 +123,9 @@ impl Floor {
         let Some(Place::Coming(item)) = self.place(key) else { return };
         let item = *item;
         let waiting = self.metrics.arrived(item.class, item.due, now);
+        if let Some(observer) = &mut self.observer {
+            observer.arrived(&item, now);
+        }
         self.slots[key.slot as usize].place = Place::Waiting(item, waiting, ticket);
         if let Some(at) = self.workload.gives_up_at(&item) {
             self.timers += 1;
@@ -127,6 +138,9 @@ impl Floor {
         let Some(Place::Coming(item)) = self.place(key) else { return };
         let item = *item;
         self.metrics.refused(item.class, now);
+        if let Some(observer) = &mut self.observer {
+            observer.refused(&item, now);
+        }
         self.end(key, &item, Outcome::Refused, now);
     }
 
@@ -135,6 +149,9 @@ impl Floor {
         let Some(Place::Waiting(item, waiting, _)) = self.place(key) else { return };
         let (item, waiting) = (*item, *waiting);
         self.metrics.gave_up(item.class, waiting, now);
+        if let Some(observer) = &mut self.observer {
+            observer.gave_up(&item, now);
+        }
         self.end(key, &item, Outcome::GaveUp, now);
     }
 
@@ -146,6 +163,9 @@ impl Floor {
         let Some(Place::Waiting(item, waiting, _)) = self.place(key) else { return false };
         let (item, waiting) = (*item, *waiting);
         self.metrics.started(item.class, waiting, now);
+        if let Some(observer) = &mut self.observer {
+            observer.started(&item, now);
+        }
         self.slots[key.slot as usize].place = Place::InService(item, now);
         true
     }
@@ -171,6 +191,9 @@ impl Floor {
         let Some(Place::InService(item, started)) = self.place(key) else { return None };
         let (item, started) = (*item, *started);
         self.metrics.finished(item.class, started, outcome, now);
+        if let Some(observer) = &mut self.observer {
+            observer.finished(&item, outcome, now);
+        }
         self.end(key, &item, outcome, now)
     }
 
@@ -215,6 +238,9 @@ impl Floor {
         let after = self.workload.after(item, outcome, now);
         if let Some(end) = after.ended {
             self.metrics.journey_ended(end, now);
+            if let Some(observer) = &mut self.observer {
+                observer.journey_ended(&end, now);
+            }
         }
         after.next.map(|next| self.admit(next))
     }

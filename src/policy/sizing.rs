@@ -59,6 +59,8 @@ pub struct PoolShape {
     pub runnable_limit: u32,
     /// `ThreadTimeout`: seconds of idleness after which a thread ends.
     pub thread_timeout_s: u32,
+    /// The most items of all classes together that may wait; `None`: only each class's own bound counts.
+    pub waiting_room: Option<usize>,
     /// The computation, one readable line a step.
     pub steps: Vec<String>,
 }
@@ -124,6 +126,7 @@ pub fn pool_shape(
         max_concurrency,
         runnable_limit: runnable_limit(machine.processors, max_concurrency),
         thread_timeout_s: effective(ValueId::ThreadTimeout),
+        waiting_room: None,
         steps: Vec::new(),
     };
     shape.steps = steps(machine, &shape);
