@@ -38,7 +38,8 @@ impl Scenario {
     /// The scenario's text for a run of this many nanoseconds.
     #[must_use]
     pub fn text(&self, duration_ns: u64, seed: u64) -> String {
-        format!("format = 1\ntitle = \"{}\"\nduration = \"{duration_ns}ns\"\nseed = {seed}\n{}", self.title, self.body)
+        let duration = time(duration_ns as f64 / 1e9);
+        format!("format = 1\ntitle = \"{}\"\nduration = {duration}\nseed = {seed}\n{}", self.title, self.body)
     }
 }
 
@@ -197,7 +198,12 @@ fn distribution(given: &Object) -> Result<(String, f64), String> {
 
 /// Seconds as a time of the language, to the nanosecond.
 fn time(seconds: f64) -> String {
-    format!("\"{}ns\"", (seconds * 1e9).round().max(0.0) as u64)
+    let ns = (seconds * 1e9).round().max(0.0) as u64;
+    match ns {
+        _ if ns % 1_000_000_000 == 0 => format!("\"{}s\"", ns / 1_000_000_000),
+        _ if ns % 1_000_000 == 0 => format!("\"{}ms\"", ns / 1_000_000),
+        _ => format!("\"{ns}ns\""),
+    }
 }
 
 fn object<'m>(map: &'m Object, key: &str) -> Result<&'m Object, String> {
