@@ -125,6 +125,10 @@ pub struct OutputArgs {
     /// Real worker threads, or virtual time
     #[arg(long, value_enum, default_value_t = Engine::Threads)]
     pub engine: Engine,
+    /// Run every variant N times under N seeds, on all processors, and give every figure a 95 % confidence interval
+    /// (virtual time only)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub replications: Option<u32>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,

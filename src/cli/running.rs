@@ -13,6 +13,7 @@ use super::output::{complain, print, write_file};
 use super::progress::Bars;
 use crate::engine::Interrupt;
 use crate::plan::Plan;
+use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::{self, EngineKind, RunOptions};
@@ -45,6 +46,12 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
+    if args.replications.is_some() && args.engine != Engine::Virtual {
+        let message = "needs virtual time: real threads would share this computer with one another";
+        let place = Place::Named("--replications".into());
+        load::show(&[Problem::error(place, message, "add --engine virtual")]);
+        return Ok(Exit::BadInput);
+    }
     let options = RunOptions {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
@@ -54,7 +61,10 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         interrupt: catch_signals()?,
     };
     let bars = Bars::new(plans, args.quiet);
-    let ran = run::run(plans, &options, &bars);
+    let ran = match args.replications {
+        Some(count) => run::replicate(plans, count as usize, &options, &bars),
+        None => run::run(plans, &options, &bars),
+    };
     bars.clear();
     if let Some((variant, reason)) = &ran.error {
         complain(&format!("atqsim: variant {variant} could not be run: {reason}"));

@@ -8,6 +8,7 @@
 pub mod derived;
 pub mod host;
 pub mod latency;
+pub mod replicated;
 pub mod starvation;
 
 use crate::ids::{ClassId, SourceId};
@@ -331,7 +332,7 @@ impl Metrics {
                     class.starvation.end(end, &held);
                 }
                 violations.extend(class.violations(at, &wait, open_service_ns[at]));
-                class.summary(end, &wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
+                class.summary(end, wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -370,13 +371,14 @@ impl Class {
         found
     }
 
-    fn summary(self, end: Nanos, wait: &Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
+    fn summary(self, end: Nanos, wait: Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
         let percent = |part: Nanos| if end == Nanos::ZERO { 0.0 } else { part.0 as f64 / end.0 as f64 * 100.0 };
         let starvation = self.starvation;
         ClassSummary {
             arrivals: self.arrivals,
             outcomes: self.outcomes,
             wait: wait.summary(),
+            wait_recorded: wait,
             started_wait: self.started_wait.summary(),
             gave_up_wait: self.gave_up_wait.summary(),
             service: self.service.summary(),
@@ -460,6 +462,8 @@ pub struct ClassSummary {
     pub gave_up_wait: LatencySummary,
     /// Service times of the finished items.
     pub service: LatencySummary,
+    /// The recorder behind `wait`, so that several runs can be merged.
+    pub wait_recorded: Latency,
     /// Thread time held, in thread-seconds.
     pub thread_seconds: f64,
     /// Most threads held at one moment.

@@ -3,6 +3,9 @@
 //! Not a format and not an engine. Called by `cli` and by tests.
 
 mod notices;
+mod replications;
+
+pub use replications::replicate;
 
 use std::sync::Arc;
 
@@ -131,5 +134,6 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         threads_refused: output.threads_refused,
         panics: output.panics,
         trace_lines: output.trace_lines,
+        replicated: None,
     }
 }

@@ -9,6 +9,7 @@ use crate::ids::ClassId;
 use crate::metrics::derived::pool_share;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::latency::LatencySummary;
+use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::starvation::Episode;
 use crate::metrics::{ClassSummary, Holder, shares};
 use crate::plan::{Plan, Role};
@@ -96,7 +97,28 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         interrupted: variant.interrupted,
         trace: variant.trace_lines.clone(),
         violations: summary.violations.clone(),
+        replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
     }
+}
+
+fn replications(plan: &Plan, replicated: &Replicated) -> wire::Replications {
+    let named = |estimates: &Vec<Estimate>| {
+        let each = FIGURES.iter().zip(estimates).map(|(figure, estimate)| {
+            let (mean, half_width) = (Finite(estimate.mean), Finite(estimate.half_width));
+            (figure.name.to_string(), wire::Estimate { mean, half_width })
+        });
+        Map(each.collect())
+    };
+    let services = replicated.estimates.iter().enumerate().map(|(at, estimates)| {
+        let difference = replicated.difference.as_ref().map(|all| &all[at]);
+        let estimates = wire::Estimates {
+            estimates: named(estimates),
+            difference_to_first: difference.map_or(Map(Vec::new()), named),
+            merged_wait_us: latency(&replicated.merged_wait[at]),
+        };
+        (plan.class_name(ClassId(at as u16)).to_string(), estimates)
+    });
+    wire::Replications { seeds: replicated.seeds.clone(), services: Map(services.collect()) }
 }
 
 fn pool(plan: &Plan) -> wire::Pool {

@@ -87,6 +87,20 @@ wire! {
         interrupted: bool,
         trace: Vec<String>,
         violations: Vec<String>,
+        replications: Option<Replications>,
+    }
+    Replications {
+        seeds: Vec<u64>,
+        services: Map<Estimates>,
+    }
+    Estimates {
+        estimates: Map<Estimate>,
+        difference_to_first: Map<Estimate>,
+        merged_wait_us: Latency,
+    }
+    Estimate {
+        mean: Finite,
+        half_width: Finite,
     }
     Verdict {
         state: &'static str,
