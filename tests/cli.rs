@@ -341,6 +341,17 @@ fn wrong_usage_is_told_on_stderr() {
 }
 
 #[test]
+fn r01_a_negative_number_was_taken_for_a_flag() {
+    let place = Place::new();
+    place.run("run small.toml --speed -1").exits(2).says(&["--speed -1", "a number from 0.000001 to 1000000"]);
+    place.run("run small.toml --seed -1").exits(2).says(&["invalid value '-1' for '--seed <N>'"]);
+    place.run("run small.toml --duration -3s").exits(2).says(&["--duration -3s: is no duration"]);
+    let log = shipped("data/load.csv");
+    let replay = place.run_args(&["replay", log.to_str().unwrap(), "--times", "-2"], "");
+    replay.exits(2).says(&["-2 times as fast", "from 0.000001 to 1000000"]);
+}
+
+#[test]
 fn help_and_version_go_to_stdout_and_tell_the_exit_codes() {
     let place = Place::new();
     place.run("--version").exits(0).quiet().prints(&["atqsim "]);
