@@ -88,6 +88,22 @@ fn a_file_size_limit_leaves_the_old_report_whole() {
 }
 
 #[test]
+fn r02_a_file_size_limit_killed_all_but_runs() {
+    let place = Place::new();
+    place.write("old.reg", "old");
+    bash(&place, "ulimit -f 0; $ATQSIM recommend --virtual-servers 2 --out old.reg")
+        .exits(3)
+        .says(&["cannot write old.reg"]);
+    assert_eq!(place.read("old.reg"), "old");
+    bash(&place, "ulimit -f 1; $ATQSIM scenarios --write all").exits(3).says(&["cannot write all/kb281868.toml"]);
+    bash(&place, "ulimit -f 1; $ATQSIM registry > cut.txt").exits(3).says(&["cannot write to stdout: File too large"]);
+    let folders = [place.path("."), place.path("all")];
+    let names = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().file_name());
+    let halves: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with(".atqsim-")).collect();
+    assert!(halves.is_empty(), "{halves:?}");
+}
+
+#[test]
 fn there_is_no_progress_where_stderr_is_no_terminal() {
     let place = Place::new();
     place.run("compare small.toml").exits(0).quiet();

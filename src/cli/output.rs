@@ -5,8 +5,21 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
+
+/// Makes a file-size limit (`ulimit -f`) an error that can be reported, in place of a signal that kills.
+///
+/// # Errors
+/// Where the system does not let the signal be caught.
+pub(super) fn survive_file_size_limit() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .context("cannot catch SIGXFSZ, so a file-size limit kills")?;
+    Ok(())
+}
 
 /// Writes to stdout. A reader that went away (`| head`) is not an error.
 ///

@@ -4,7 +4,6 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
@@ -90,13 +89,12 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// The first SIGINT or SIGTERM asks the run to end and report; the second kills. A file-size limit becomes an error
-/// that can be reported, in place of a signal that kills.
+/// The first SIGINT or SIGTERM asks the run to end and report; the second kills.
 fn catch_signals() -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::default();
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+        use signal_hook::consts::{SIGINT, SIGTERM};
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(
                 signal,
@@ -105,7 +103,6 @@ fn catch_signals() -> anyhow::Result<Interrupt> {
             )?;
             signal_hook::flag::register(signal, Arc::clone(&interrupt.0))?;
         }
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(interrupt)
 }
