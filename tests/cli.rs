@@ -537,6 +537,45 @@ fn several_logs_are_merged_and_the_text_report_tells_what_was_left_out() {
 }
 
 #[test]
+fn r03_a_log_that_cannot_be_read_is_bad_input() {
+    let place = Place::new();
+    place.write("empty.log", "");
+    place.write("binary.log", [0_u8, 1, 2, 255, 0, 7]);
+    place.write("words.log", "this is no log\nat all\n");
+    fs::create_dir(place.path("none")).unwrap();
+    let table = [
+        ("nothing.log", "cannot be read"),
+        ("empty.log", "the file is empty"),
+        ("binary.log", "binary"),
+        ("words.log", "words.log"),
+        ("none", "the directory has no files"),
+    ];
+    for (log, words) in table {
+        for engine in ["virtual", "threads"] {
+            let ran = place.run(&format!("replay {log} --scenario small.toml --engine {engine}"));
+            ran.exits(2).prints_nothing().says(&["error: ", log, words]);
+        }
+    }
+    let all = place.run("replay nothing.log nowhere.log --scenario small.toml").exits(2);
+    all.says(&["nothing.log", "nowhere.log"]);
+}
+
+#[test]
+fn a_pool_beyond_the_real_engine_is_refused_and_runs_in_virtual_time() {
+    let place = Place::new();
+    let huge = "run pop3.toml --set registry.MaxPoolThreads=4294967295 --set registry.PoolThreadLimit=4294967295";
+    place.run(huge).exits(2).prints_nothing().says(&["real threads are created up to"]);
+    place.run(&format!("{huge} --engine virtual")).exits(0).prints(&["4294967295"]);
+}
+
+#[test]
+fn burning_more_processors_than_there_are_is_refused() {
+    let place = Place::new();
+    let ran = place.run("run pop3.toml --burn-cpu --set node.processors=1024").exits(2).prints_nothing();
+    ran.says(&["burning real CPU for 1024 emulated processors", "lower --speed"]);
+}
+
+#[test]
 fn phases_of_no_length_and_clients_that_never_rest_end_with_the_run() {
     let place = Place::new();
     let restless = "clients = 1\npause = { dist = \"constant\", value = \"1us\" }";

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::load;
 use super::output::{complain, print, write_file};
 use super::progress::Bars;
-use crate::engine::Interrupt;
+use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
@@ -55,11 +55,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     let bars = Bars::new(plans, args.quiet);
     let ran = run::run(plans, &options, &bars);
     bars.clear();
-    if let Some((variant, reason)) = &ran.error {
-        complain(&format!("atqsim: variant {variant} could not be run: {reason}"));
-    }
+    let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     let Some(report) = &ran.report else {
-        return Ok(if options.interrupt.is_set() { Exit::Interrupted } else { Exit::Failed });
+        return Ok(failure.unwrap_or(Exit::Interrupted));
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -87,6 +85,22 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Says why a variant could not be run. The answer is the exit code where none could.
+fn tell(variant: &str, reason: &EngineError) -> Exit {
+    match reason {
+        EngineError::Load(problems) => {
+            load::show(problems);
+        }
+        _ => complain(&format!("atqsim: variant {variant} could not be run: {reason}")),
+    }
+    match reason {
+        EngineError::Load(_) | EngineError::TooManyThreads { .. } | EngineError::TooFewProcessors { .. } => {
+            Exit::BadInput
+        }
+        EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
+    }
 }
 
 /// The first SIGINT or SIGTERM asks the run to end and report; the second kills.
