@@ -655,3 +655,15 @@ fn the_text_report_keeps_to_its_width() {
         assert!(widest <= Some(width), "{widest:?} of {width}");
     }
 }
+
+#[test]
+fn r05_items_due_in_the_last_moment_were_no_arrivals() {
+    let place = Place::new();
+    // The run is over before the first item can be released: all the same, the load brought them.
+    let set = "--set load.pop.rate=1000 --set load.pop.arrivals=even --duration 1s --speed 1000000 --format json";
+    let report = place.run(&format!("run pop3.toml {set}")).exits(0).json();
+    check_report(&report, &["default"]);
+    let in_virtual_time = place.run(&format!("run pop3.toml {set} --engine virtual")).exits(0).json();
+    let arrivals = |report: &Value| whole(&report["variants"][0]["services"]["pop3"], "arrivals");
+    assert_eq!(arrivals(&report), arrivals(&in_virtual_time));
+}

@@ -123,7 +123,7 @@ fn the_cap_cures_and_the_larger_pool_pays_for_it() {
         let queue = |queue: &str| class(variant, queue).mean_waiting;
         queue("smtp1.pre-categorization") + queue("smtp2.pre-categorization")
     };
-    assert!(backlog("cap only") > 2.0 * backlog("both"), "{} and {}", backlog("cap only"), backlog("both"));
+    assert!(backlog("cap only") > 1.5 * backlog("both"), "{} and {}", backlog("cap only"), backlog("both"));
 }
 
 #[test]
@@ -323,7 +323,5 @@ fn real_threads_tell_the_same_story() {
         }
     }
     let load = |v: &VariantReport| class(v, "smtp-in").arrivals;
-    let (a, b) = (load(untuned), load(tuned));
-    // Both are cut off at the same emulated moment; an item that was due in the last instant may be told too late.
-    assert!(a.abs_diff(b) <= a / 50, "{a} and {b}");
+    assert_eq!(load(untuned), load(tuned), "the same mail comes to both, to the last item");
 }
