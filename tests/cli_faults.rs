@@ -351,3 +351,18 @@ fn a_stopped_run_goes_on_and_is_not_called_clean() {
     assert!(variant["violations"].as_array().unwrap().is_empty());
     assert_ne!(variant["host"]["verdict"], "clean", "{}", variant["host"]);
 }
+
+#[test]
+fn r04_a_flood_of_items_was_deaf_to_signals_and_to_the_end_of_the_run() {
+    let place = Place::new();
+    let flood = "run pop3.toml --format json --set load.pop.rate=1000000000";
+    // 20 million million items are due, which no host can release.
+    let report = place.run(&format!("{flood} --duration 20000s --speed 40000")).exits(0).json();
+    assert_eq!(report["variants"][0]["host"]["verdict"], "unusable");
+    assert!(report["variants"][0]["violations"].as_array().unwrap().is_empty());
+    let mut running = Running::begin(&place, &format!("{flood} --duration 1000h --speed 1000"));
+    running.until("has threads", |status| threads(status) > 1);
+    running.signal("INT");
+    let report = running.end().exits(130).json();
+    assert!(report["variants"][0]["services"]["pop3"]["arrivals"].as_u64().unwrap() > 100_000);
+}

@@ -157,14 +157,13 @@ impl Machine {
             if let Some(progress) = options.progress {
                 progress(now.min(end));
             }
-            // Ordering: Relaxed; only this thread acts on it, and the item that set it is given back already.
-            if options.interrupt.is_set() || self.no_threads.load(Ordering::Relaxed) {
+            if self.is_cut_short(options) {
                 return true;
             }
             if now >= end {
                 return false;
             }
-            self.release_due(now);
+            self.release_due(now, options);
             let tick = now + self.clock.emulated(TICK);
             let wake = {
                 let floor = self.floor.lock();
@@ -179,8 +178,15 @@ impl Machine {
         }
     }
 
-    fn release_due(self: &Arc<Machine>, now: Nanos) {
-        loop {
+    fn is_cut_short(&self, options: &Options<'_>) -> bool {
+        // Ordering: Relaxed; only this thread acts on it, and the item that set it is given back already.
+        options.interrupt.is_set() || self.no_threads.load(Ordering::Relaxed)
+    }
+
+    /// Releases what is due at `now`. A flood that takes longer than the run is left off at its end; the floor counts
+    /// what nobody got round to.
+    fn release_due(self: &Arc<Machine>, now: Nanos, options: &Options<'_>) {
+        while !self.is_cut_short(options) && self.clock.now() < self.plan.duration {
             let mut floor = self.floor.lock();
             let Some(due) = floor.pop_due(now) else { return };
             match due {
