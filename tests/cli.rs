@@ -667,3 +667,14 @@ fn r05_items_due_in_the_last_moment_were_no_arrivals() {
     let arrivals = |report: &Value| whole(&report["variants"][0]["services"]["pop3"], "arrivals");
     assert_eq!(arrivals(&report), arrivals(&in_virtual_time));
 }
+
+#[test]
+fn r06_a_thread_timeout_of_0_made_time_stand_still() {
+    let place = Place::new();
+    let args = "run kb281868 --duration 5s --speed 50 --set registry.ThreadTimeout=0 --format json";
+    for engine in ["virtual", "threads"] {
+        let report = place.run(&format!("{args} --engine {engine}")).exits(0).json();
+        check_report(&report, &["untuned"]);
+        assert_eq!(report["variants"][0]["pool"]["thread_timeout_s"], 1);
+    }
+}
