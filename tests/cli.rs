@@ -678,3 +678,11 @@ fn r06_a_thread_timeout_of_0_made_time_stand_still() {
         assert_eq!(report["variants"][0]["pool"]["thread_timeout_s"], 1);
     }
 }
+
+#[test]
+fn r07_ten_years_were_more_than_ten_years() {
+    let place = Place::new();
+    place.run("explain small.toml --set duration=10y").exits(0);
+    place.run("explain small.toml --duration 10y").exits(0);
+    place.run("explain small.toml --duration 11y").exits(2).says(&["to ten years"]);
+}
