@@ -686,3 +686,22 @@ fn r07_ten_years_were_more_than_ten_years() {
     place.run("explain small.toml --duration 10y").exits(0);
     place.run("explain small.toml --duration 11y").exits(2).says(&["to ten years"]);
 }
+
+#[test]
+fn r08_the_verdict_was_silent_about_lost_requests() {
+    let place = Place::new();
+    let ran = place.run_args(
+        &[
+            "run",
+            "pop3.toml",
+            "--engine",
+            "virtual",
+            "--set",
+            "fault=[{service=\"pop3\",panics=0.5}]",
+            "--width",
+            "200",
+        ],
+        "",
+    );
+    ran.exits(1).prints(&["no POP3 user waited", "requests were given up, refused or lost."]);
+}
