@@ -366,3 +366,17 @@ fn r04_a_flood_of_items_was_deaf_to_signals_and_to_the_end_of_the_run() {
     let report = running.end().exits(130).json();
     assert!(report["variants"][0]["services"]["pop3"]["arrivals"].as_u64().unwrap() > 100_000);
 }
+
+#[test]
+fn r09_a_report_replaced_links_and_opened_private_files() {
+    let place = Place::new();
+    place.write("real.json", "old");
+    fs::set_permissions(place.path("real.json"), fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink("real.json", place.path("link.json")).unwrap();
+    place.run("run small.toml --engine virtual --format json --output link.json").exits(0).quiet().prints_nothing();
+    assert!(fs::symlink_metadata(place.path("link.json")).unwrap().is_symlink());
+    assert_eq!(parse(&place.read("real.json"))["schema"], "atqsim.report/1");
+    assert_eq!(fs::metadata(place.path("real.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    place.run("run small.toml --engine virtual --output new.txt").exits(0);
+    assert_eq!(fs::metadata(place.path("new.txt")).unwrap().permissions().mode() & 0o777, 0o644);
+}
