@@ -193,7 +193,7 @@ impl Floor {
     /// Ends the run: nothing is remembered after this.
     pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
         self.closed = true;
-        self.count_unreleased(end);
+        self.count_unreleased(plan, end);
         let in_service: Vec<(ClassId, Nanos)> = self
             .slots
             .iter()
@@ -207,12 +207,17 @@ impl Floor {
     }
 
     /// Items that were due before the end, and that an injector on real threads did not get round to: the load said
-    /// that they come, so they came, and waited.
-    fn count_unreleased(&mut self, end: Nanos) {
+    /// that they come, so they came, and waited where there was room.
+    fn count_unreleased(&mut self, plan: &Plan, end: Nanos) {
         for _ in 0..UNRELEASED_MOST {
             match self.pop_due(Nanos(end.0.saturating_sub(1))) {
                 Some(Due::Submit(_, class, due)) => {
-                    self.metrics.arrived(class, due, end);
+                    let room = plan.classes[class.index()].rule.max_waiting as u64;
+                    if self.metrics.waiting(class) < room {
+                        self.metrics.arrived(class, due, end);
+                    } else {
+                        self.metrics.refused(class, end);
+                    }
                 }
                 Some(Due::GiveUp(..)) => {}
                 None => return,
