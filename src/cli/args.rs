@@ -91,13 +91,13 @@ pub struct Changes {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// Seed of all random draws
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Emulated seconds per second of wall time on real threads
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub speed: Option<f64>,
     /// Length of the run in emulated time, e.g. 10m
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Add a variant whose registry is read from an export (repeatable)
     #[arg(long, value_name = "NAME=FILE.reg")]
@@ -158,7 +158,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE", default_value = "replay-sample")]
     pub scenario: String,
     /// Multiply the logs' rate
-    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, allow_negative_numbers = true)]
     pub times: f64,
     /// Start again at the first row until the scenario's duration is filled
     #[arg(long = "loop")]

@@ -233,6 +233,12 @@ impl Metrics {
         }
     }
 
+    /// How many items of a class wait.
+    #[must_use]
+    pub fn waiting(&self, class: ClassId) -> u64 {
+        self.classes[class.index()].backlog.waiting()
+    }
+
     /// How many threads exist from now on.
     pub fn live_threads(&mut self, live: u32, now: Nanos) {
         self.advance(now);
