@@ -53,10 +53,12 @@ fn tuned_is_better_is_a_statement_with_a_number() {
     // Paired: open arrivals are the same under the same seed, so their difference is exactly nothing.
     assert_eq!(estimate(&report, 1, "difference_to_first", "smtp-in", "arrivals"), (0.0, 0.0));
     assert_eq!(report["variants"][0]["replications"]["seeds"], report["variants"][1]["replications"]["seeds"]);
-    assert!(report["variants"][0]["replications"]["services"]["pop3"]["difference_to_first"]
-        .as_object()
-        .unwrap()
-        .is_empty());
+    assert!(
+        report["variants"][0]["replications"]["services"]["pop3"]["difference_to_first"]
+            .as_object()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub struct OutputArgs {
     /// No progress bars
     #[arg(long, short)]
     pub quiet: bool,
-    /// Real worker threads, or virtual time
+    /// Real worker threads, virtual time, or both and how far they agree
     #[arg(long, value_enum, default_value_t = Engine::Threads)]
     pub engine: Engine,
     /// Run every variant N times under N seeds, on all processors, and give every figure a 95 % confidence interval
@@ -227,6 +227,8 @@ pub enum Engine {
     Threads,
     /// Virtual time.
     Virtual,
+    /// Both, one after the other, and how far they agree.
+    Both,
 }
 
 /// Formats of the registry table.

@@ -55,6 +55,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
             Engine::Virtual => EngineKind::Virtual,
+            Engine::Both => EngineKind::Threads,
         },
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
@@ -62,6 +63,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     let bars = Bars::new(plans, args.quiet);
     let ran = match args.replications {
         Some(count) => run::replicate(plans, count as usize, &options, &bars),
+        None if args.engine == Engine::Both => run::run_both(plans, &options, &bars),
         None => run::run(plans, &options, &bars),
     };
     bars.clear();

@@ -5,6 +5,7 @@
 //! time-integral of the waiting items must equal the sum of their waits (Little 1961), to the nanosecond.
 //! Called by `engine` and `run`; read by `report`.
 
+pub mod agreement;
 pub mod derived;
 pub mod host;
 pub mod latency;

@@ -161,6 +161,7 @@ mod tests {
         for (at, variant) in report.variants.iter_mut().enumerate() {
             let waits: Vec<_> = variant.summary.classes.iter().map(|c| c.wait_recorded.clone()).collect();
             let first = (at > 0).then_some(runs[0].as_slice());
+            variant.in_virtual_time = Some(variant.summary.clone());
             variant.replicated = Some(Replicated::of(&[1, 2], &runs[at], &waits, first));
         }
         walk.value(&parsed(&report), "Report", "");

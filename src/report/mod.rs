@@ -50,6 +50,8 @@ pub struct VariantReport {
     pub panics: u64,
     /// Log rows used and skipped, one line each, where the load was a log.
     pub trace_lines: Vec<String>,
+    /// The same plan's figures in virtual time, where both engines ran: what the real threads are compared with.
+    pub in_virtual_time: Option<Summary>,
     /// Estimates over several independent runs; the other fields are then those of the first run.
     pub replicated: Option<Replicated>,
 }

@@ -6,12 +6,13 @@ use super::super::verdict::{VariantVerdict, per_variant, sentence};
 use super::super::{Gravity, Report, VariantReport};
 use super::wire::{self, Finite, Map};
 use crate::ids::ClassId;
+use crate::metrics::agreement::{Pair, agreement};
 use crate::metrics::derived::pool_share;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::latency::LatencySummary;
 use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::starvation::Episode;
-use crate::metrics::{ClassSummary, Holder, shares};
+use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::{Plan, Role};
 use crate::policy::assumptions::Assumptions;
 use crate::time::Nanos;
@@ -98,7 +99,24 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         trace: variant.trace_lines.clone(),
         violations: summary.violations.clone(),
         replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
+        agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
     }
+}
+
+fn agreements(plan: &Plan, ours: &Summary, theirs: &Summary) -> Map<wire::Agreement> {
+    let pair = |pair: Pair| wire::Pair { threads: Finite(pair.threads), in_virtual_time: Finite(pair.in_virtual_time) };
+    let each = ours.classes.iter().zip(&theirs.classes).enumerate().map(|(at, (ours, theirs))| {
+        let found = agreement(ours, theirs);
+        let written = wire::Agreement {
+            arrivals: pair(found.arrivals),
+            wait_mean_us: pair(found.wait_mean_us),
+            wait_p99_us: pair(found.wait_p99_us),
+            service_mean_us: pair(found.service_mean_us),
+            starved_percent: pair(found.starved_percent),
+        };
+        (plan.class_name(ClassId(at as u16)).to_string(), written)
+    });
+    Map(each.collect())
 }
 
 fn replications(plan: &Plan, replicated: &Replicated) -> wire::Replications {

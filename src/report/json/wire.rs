@@ -88,6 +88,18 @@ wire! {
         trace: Vec<String>,
         violations: Vec<String>,
         replications: Option<Replications>,
+        agreement: Option<Map<Agreement>>,
+    }
+    Agreement {
+        arrivals: Pair,
+        wait_mean_us: Pair,
+        wait_p99_us: Pair,
+        service_mean_us: Pair,
+        starved_percent: Pair,
+    }
+    Pair {
+        threads: Finite,
+        in_virtual_time: Finite,
     }
     Replications {
         seeds: Vec<u64>,
