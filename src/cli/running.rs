@@ -4,15 +4,15 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
 use super::load;
 use super::output::{complain, print, write_file};
 use super::progress::Bars;
-use crate::engine::Interrupt;
+use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
+use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::{self, EngineKind, RunOptions};
@@ -45,22 +45,31 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
+    if args.replications.is_some() && args.engine != Engine::Virtual {
+        let message = "needs virtual time: real threads would share this computer with one another";
+        let place = Place::Named("--replications".into());
+        load::show(&[Problem::error(place, message, "add --engine virtual")]);
+        return Ok(Exit::BadInput);
+    }
     let options = RunOptions {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
             Engine::Virtual => EngineKind::Virtual,
+            Engine::Both => EngineKind::Threads,
         },
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
     };
     let bars = Bars::new(plans, args.quiet);
-    let ran = run::run(plans, &options, &bars);
+    let ran = match args.replications {
+        Some(count) => run::replicate(plans, count as usize, &options, &bars),
+        None if args.engine == Engine::Both => run::run_both(plans, &options, &bars),
+        None => run::run(plans, &options, &bars),
+    };
     bars.clear();
-    if let Some((variant, reason)) = &ran.error {
-        complain(&format!("atqsim: variant {variant} could not be run: {reason}"));
-    }
+    let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     let Some(report) = &ran.report else {
-        return Ok(if options.interrupt.is_set() { Exit::Interrupted } else { Exit::Failed });
+        return Ok(failure.unwrap_or(Exit::Interrupted));
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -90,13 +99,28 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// The first SIGINT or SIGTERM asks the run to end and report; the second kills. A file-size limit becomes an error
-/// that can be reported, in place of a signal that kills.
+/// Says why a variant could not be run. The answer is the exit code where none could.
+fn tell(variant: &str, reason: &EngineError) -> Exit {
+    match reason {
+        EngineError::Load(problems) => {
+            load::show(problems);
+        }
+        _ => complain(&format!("atqsim: variant {variant} could not be run: {reason}")),
+    }
+    match reason {
+        EngineError::Load(_) | EngineError::TooManyThreads { .. } | EngineError::TooFewProcessors { .. } => {
+            Exit::BadInput
+        }
+        EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
+    }
+}
+
+/// The first SIGINT or SIGTERM asks the run to end and report; the second kills.
 fn catch_signals() -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::default();
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+        use signal_hook::consts::{SIGINT, SIGTERM};
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(
                 signal,
@@ -105,7 +129,6 @@ fn catch_signals() -> anyhow::Result<Interrupt> {
             )?;
             signal_hook::flag::register(signal, Arc::clone(&interrupt.0))?;
         }
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(interrupt)
 }

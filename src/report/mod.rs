@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use crate::metrics::Summary;
 use crate::metrics::host::{HostNoise, HostVerdict};
+use crate::metrics::replicated::Replicated;
 use crate::plan::Plan;
 use crate::policy::dispatch::ClassCounts;
 
@@ -49,6 +50,10 @@ pub struct VariantReport {
     pub panics: u64,
     /// Log rows used and skipped, one line each, where the load was a log.
     pub trace_lines: Vec<String>,
+    /// The same plan's figures in virtual time, where both engines ran: what the real threads are compared with.
+    pub in_virtual_time: Option<Summary>,
+    /// Estimates over several independent runs; the other fields are then those of the first run.
+    pub replicated: Option<Replicated>,
 }
 
 /// How grave a notice is.

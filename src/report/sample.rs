@@ -236,6 +236,8 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         threads_refused: 0,
         panics: 0,
         trace_lines: Vec::new(),
+        in_virtual_time: None,
+        replicated: None,
     }
 }
 
