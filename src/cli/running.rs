@@ -85,6 +85,8 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         Exit::Failed
     } else if options.interrupt.is_set() {
         Exit::Interrupted
+    } else if ran.failed_threshold() {
+        Exit::Threshold
     } else {
         Exit::Done
     })

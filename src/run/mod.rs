@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::plan::Plan;
-use crate::report::{Report, VariantReport};
+use crate::report::{Report, VariantReport, threshold};
 use crate::time::Nanos;
 
 /// Which engine runs a plan.
@@ -82,6 +82,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// Whether a threshold of the scenario failed.
+    #[must_use]
+    pub fn failed_threshold(&self) -> bool {
+        let failed = |v: &VariantReport| v.asserts.iter().any(|result| !result.passed);
+        self.report.as_ref().is_some_and(|report| report.variants.iter().any(failed))
+    }
+}
+
 /// Runs the plans one after the other. An interrupt ends the current one and leaves the others out.
 #[must_use]
 pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran {
@@ -122,8 +131,10 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
 }
 
 fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
+    let asserts = threshold::check(&plan, &output.summary);
     VariantReport {
         plan,
+        asserts,
         summary: output.summary,
         counts: output.counts,
         host: output.host,
