@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use super::verify::VerifyArgs;
 
 /// Shows how one class of work starves another on a shared thread pool: IIS's ATQ under Exchange 2000/2003 (KB 281868).
 #[derive(Debug, Parser)]
@@ -82,6 +83,8 @@ pub enum Command {
     },
     /// Compute the values of KB 281868 with the steps shown, and write them as a registry file
     Recommend(RecommendArgs),
+    /// Check what a run did against what the policy decides
+    Verify(VerifyArgs),
 }
 
 /// What to change in a scenario before it is run.
@@ -125,6 +128,9 @@ pub struct OutputArgs {
     /// Real worker threads, or virtual time
     #[arg(long, value_enum, default_value_t = Engine::Threads)]
     pub engine: Engine,
+    /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,

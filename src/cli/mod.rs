@@ -13,6 +13,7 @@ mod recommend;
 mod registry;
 mod running;
 mod scenarios;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Scenarios { show, write } => scenarios::scenarios(show.as_deref(), write.as_deref()),
         Command::Registry { file, format } => registry::registry(file.as_deref(), *format),
         Command::Recommend(args) => recommend::recommend(args),
+        Command::Verify(args) => verify::verify(args),
     };
     match result {
         Ok(exit) => exit.into(),

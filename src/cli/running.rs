@@ -2,7 +2,9 @@
 //!
 //! Not the running itself, which is `run`'s. Called by `cli::main`.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,9 +15,10 @@ use super::output::{complain, print, write_file};
 use super::progress::Bars;
 use crate::engine::Interrupt;
 use crate::plan::Plan;
+use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
-use crate::run::{self, EngineKind, RunOptions};
+use crate::run::{self, EngineKind, RunOptions, TraceFile};
 use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
@@ -45,6 +48,13 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
+    let trace = match args.trace.as_deref().map(|path| open_trace(path, args)).transpose() {
+        Ok(trace) => trace,
+        Err(problem) => {
+            load::show(&[*problem]);
+            return Ok(Exit::BadInput);
+        }
+    };
     let options = RunOptions {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
@@ -52,15 +62,23 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         },
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
+        trace,
     };
     let bars = Bars::new(plans, args.quiet);
     let ran = run::run(plans, &options, &bars);
     bars.clear();
+    let traced = close_trace(&options, args);
     if let Some((variant, reason)) = &ran.error {
         complain(&format!("atqsim: variant {variant} could not be run: {reason}"));
     }
     let Some(report) = &ran.report else {
-        return Ok(if options.interrupt.is_set() { Exit::Interrupted } else { Exit::Failed });
+        return Ok(if !traced {
+            Exit::NotWritten
+        } else if options.interrupt.is_set() {
+            Exit::Interrupted
+        } else {
+            Exit::Failed
+        });
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -81,7 +99,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(if ran.went_wrong() {
+    Ok(if !traced {
+        Exit::NotWritten
+    } else if ran.went_wrong() {
         Exit::Failed
     } else if options.interrupt.is_set() {
         Exit::Interrupted
@@ -90,6 +110,33 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// The file of the decision log, opened before anything runs.
+fn open_trace(path: &Path, args: &OutputArgs) -> Result<Arc<TraceFile>, Box<Problem>> {
+    let refused = |message: String, remedy: &str| {
+        let place = Place::Named(format!("--trace {}", path.display()));
+        Box::new(Problem::error(place, message, remedy))
+    };
+    if args.output.as_deref() == Some(path) {
+        return Err(refused("is the file of the report".into(), "give each a file of its own"));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Arc::new(TraceFile::new(Box::new(file)))),
+        Err(error) => Err(refused(format!("cannot be written: {error}"), "name a file that can be written")),
+    }
+}
+
+/// Whether the decision log is whole, where one was asked for. A run does not end because its log does.
+fn close_trace(options: &RunOptions, args: &OutputArgs) -> bool {
+    let (Some(trace), Some(path)) = (&options.trace, &args.trace) else { return true };
+    match trace.close() {
+        Ok(()) => true,
+        Err(error) => {
+            complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
+            false
+        }
+    }
 }
 
 /// The first SIGINT or SIGTERM asks the run to end and report; the second kills. A file-size limit becomes an error

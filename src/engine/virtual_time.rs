@@ -7,13 +7,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 
 use super::floor::{Due, Floor, ItemKey};
 use super::{EngineError, Options, RunOutput};
 use crate::ids::{ClassId, ThreadId};
 use crate::item::Outcome;
 use crate::plan::Plan;
-use crate::policy::decision_log::DecisionLog;
+use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
 use crate::policy::dispatch::{Decision, Dispatch, Event};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
@@ -46,6 +47,7 @@ struct Engine<'a> {
     floor: Floor,
     dispatch: Dispatch<ItemKey>,
     log: Option<DecisionLog>,
+    trace: Option<Arc<dyn Trace>>,
     processors: Processors,
     threads: Vec<Thread>,
     calendar: BinaryHeap<Reverse<(Nanos, u64, Ends, ThreadId)>>,
@@ -67,6 +69,7 @@ pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError>
         floor: Floor::new(plan)?,
         dispatch: Dispatch::new(&plan.rules()),
         log: (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions)),
+        trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),
         threads: Vec::new(),
         calendar: BinaryHeap::new(),
@@ -165,10 +168,13 @@ impl Engine<'_> {
 
     fn apply(&mut self, event: Event<ItemKey>) {
         self.scratch.clear();
-        let erased = self.log.is_some().then(|| event.erased());
+        let erased = (self.log.is_some() || self.trace.is_some()).then(|| event.erased());
         self.dispatch.apply(event, &mut self.scratch);
         if let (Some(log), Some(event)) = (&mut self.log, erased) {
             log.note(event, &self.scratch);
+        }
+        if let (Some(trace), Some(event)) = (&self.trace, erased) {
+            trace.note(self.now, &LogLine::of(event, &self.scratch));
         }
         self.to_do.extend(self.scratch.drain(..));
     }

@@ -63,8 +63,8 @@ pub enum Kind {
 /// Names one submitted item, so that it can be withdrawn while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    slot: u32,
-    seq: u64,
+    pub(super) slot: u32,
+    pub(super) seq: u64,
 }
 
 impl Ticket {

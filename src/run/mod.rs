@@ -3,11 +3,15 @@
 //! Not a format and not an engine. Called by `cli` and by tests.
 
 mod notices;
+mod trace;
+
+pub use trace::TraceFile;
 
 use std::sync::Arc;
 
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::plan::Plan;
+use crate::policy::decision_log::Trace;
 use crate::report::{Report, VariantReport, threshold};
 use crate::time::Nanos;
 
@@ -41,6 +45,8 @@ pub struct RunOptions {
     pub burn_cpu: bool,
     /// Ends the runs early when set.
     pub interrupt: Interrupt,
+    /// Gets the decision log of every run.
+    pub trace: Option<Arc<TraceFile>>,
 }
 
 /// Follows the progress of several runs. Methods are called from the thread that runs the plans.
@@ -107,13 +113,20 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             interrupt: options.interrupt.clone(),
             progress: Some(&reached),
             log_decisions: 0,
+            trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
             burn_cpu: options.burn_cpu,
         };
+        if let Some(trace) = &options.trace {
+            trace.begin(options.engine.name(), &plan);
+        }
         let result = match options.engine {
             EngineKind::Threads => threaded::run(&plan, &engine_options),
             EngineKind::Virtual => virtual_time::run(&plan, &engine_options),
         };
         progress.ends(at);
+        if let Some(trace) = &options.trace {
+            trace.end();
+        }
         match result {
             Ok(output) => variants.push(variant(plan, output)),
             Err(reason) => {
