@@ -214,6 +214,7 @@ fn a_log_that_cannot_be_written_does_not_cost_the_report() {
     let said = exits(&place.run("compare small.toml --engine virtual --trace no/such/log.txt"), 2);
     assert!(said.contains("--trace no/such/log.txt") && !said.contains("VERDICT"), "{said}");
     exits(&place.run("run small.toml --engine virtual --trace x.txt --output x.txt"), 2);
+    exits(&place.run("run small.toml --engine virtual --trace x.txt --replications 3"), 2);
 }
 
 proptest! {

@@ -94,13 +94,13 @@ pub struct Changes {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// Seed of all random draws
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Emulated seconds per second of wall time on real threads
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub speed: Option<f64>,
     /// Length of the run in emulated time, e.g. 10m
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Add a variant whose registry is read from an export (repeatable)
     #[arg(long, value_name = "NAME=FILE.reg")]
@@ -125,12 +125,16 @@ pub struct OutputArgs {
     /// No progress bars
     #[arg(long, short)]
     pub quiet: bool,
-    /// Real worker threads, or virtual time
+    /// Real worker threads, virtual time, or both and how far they agree
     #[arg(long, value_enum, default_value_t = Engine::Threads)]
     pub engine: Engine,
     /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Run every variant N times under N seeds, on all processors, and give every figure a 95 % confidence interval
+    /// (virtual time only)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub replications: Option<u32>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,
@@ -160,7 +164,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE", default_value = "replay-sample")]
     pub scenario: String,
     /// Multiply the logs' rate
-    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, allow_negative_numbers = true)]
     pub times: f64,
     /// Start again at the first row until the scenario's duration is filled
     #[arg(long = "loop")]
@@ -229,6 +233,8 @@ pub enum Engine {
     Threads,
     /// Virtual time.
     Virtual,
+    /// Both, one after the other, and how far they agree.
+    Both,
 }
 
 /// Formats of the registry table.

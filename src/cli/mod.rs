@@ -32,6 +32,9 @@ pub fn main() -> ExitCode {
         Colour::Always => ColorChoice::Always.write_global(),
         Colour::Never => ColorChoice::Never.write_global(),
     }
+    if let Err(error) = output::survive_file_size_limit() {
+        output::complain(&format!("atqsim: {error:#}"));
+    }
     let result = match &cli.command {
         Command::Compare(args) => running::compare(args),
         Command::Run(args) => running::run(args),

@@ -5,8 +5,21 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
+
+/// Makes a file-size limit (`ulimit -f`) an error that can be reported, in place of a signal that kills.
+///
+/// # Errors
+/// Where the system does not let the signal be caught.
+pub(super) fn survive_file_size_limit() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .context("cannot catch SIGXFSZ, so a file-size limit kills")?;
+    Ok(())
+}
 
 /// Writes to stdout. A reader that went away (`| head`) is not an error.
 ///
@@ -32,6 +45,10 @@ pub(super) fn complain(text: &str) {
 /// # Errors
 /// Whatever the file system refuses, with the file's name. An old file of that name is then untouched.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    // A link stays a link: its target is what is written.
+    let target = path.canonicalize();
+    let shown = path;
+    let path = target.as_deref().unwrap_or(path);
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -45,14 +62,15 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".atqsim-").tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        #[cfg(unix)]
-        {
-            // Temporary files are private; a report is an ordinary file.
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        // Temporary files are private; a new report is an ordinary file, and one that was there stays as open as it was.
+        if let Ok(old) = std::fs::metadata(path) {
+            file.as_file().set_permissions(old.permissions())?;
+        } else {
+            #[cfg(unix)]
+            file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
         }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| format!("cannot write {}", shown.display()))
 }

@@ -6,14 +6,13 @@ use std::fs::File;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
 use super::load;
 use super::output::{complain, print, write_file};
 use super::progress::Bars;
-use crate::engine::Interrupt;
+use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::json::json;
@@ -48,6 +47,10 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
+    if let Some(problem) = replications_refused(args) {
+        load::show(&[problem]);
+        return Ok(Exit::BadInput);
+    }
     let trace = match args.trace.as_deref().map(|path| open_trace(path, args)).transpose() {
         Ok(trace) => trace,
         Err(problem) => {
@@ -59,26 +62,23 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
             Engine::Virtual => EngineKind::Virtual,
+            Engine::Both => EngineKind::Threads,
         },
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
         trace,
     };
     let bars = Bars::new(plans, args.quiet);
-    let ran = run::run(plans, &options, &bars);
+    let ran = match args.replications {
+        Some(count) => run::replicate(plans, count as usize, &options, &bars),
+        None if args.engine == Engine::Both => run::run_both(plans, &options, &bars),
+        None => run::run(plans, &options, &bars),
+    };
     bars.clear();
     let traced = close_trace(&options, args);
-    if let Some((variant, reason)) = &ran.error {
-        complain(&format!("atqsim: variant {variant} could not be run: {reason}"));
-    }
+    let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     let Some(report) = &ran.report else {
-        return Ok(if !traced {
-            Exit::NotWritten
-        } else if options.interrupt.is_set() {
-            Exit::Interrupted
-        } else {
-            Exit::Failed
-        });
+        return Ok(if traced { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -112,6 +112,22 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// What forbids the replications that were asked for.
+fn replications_refused(args: &OutputArgs) -> Option<Problem> {
+    let refused =
+        |message: &str, remedy: &str| Some(Problem::error(Place::Named("--replications".into()), message, remedy));
+    match args.replications {
+        Some(_) if args.engine != Engine::Virtual => {
+            let message = "needs virtual time: real threads would share this computer with one another";
+            refused(message, "add --engine virtual")
+        }
+        Some(_) if args.trace.is_some() => {
+            refused("does not go with --trace, which writes the log of one run", "leave one of them out")
+        }
+        _ => None,
+    }
+}
+
 /// The file of the decision log, opened before anything runs.
 fn open_trace(path: &Path, args: &OutputArgs) -> Result<Arc<TraceFile>, Box<Problem>> {
     let refused = |message: String, remedy: &str| {
@@ -139,13 +155,28 @@ fn close_trace(options: &RunOptions, args: &OutputArgs) -> bool {
     }
 }
 
-/// The first SIGINT or SIGTERM asks the run to end and report; the second kills. A file-size limit becomes an error
-/// that can be reported, in place of a signal that kills.
+/// Says why a variant could not be run. The answer is the exit code where none could.
+fn tell(variant: &str, reason: &EngineError) -> Exit {
+    match reason {
+        EngineError::Load(problems) => {
+            load::show(problems);
+        }
+        _ => complain(&format!("atqsim: variant {variant} could not be run: {reason}")),
+    }
+    match reason {
+        EngineError::Load(_) | EngineError::TooManyThreads { .. } | EngineError::TooFewProcessors { .. } => {
+            Exit::BadInput
+        }
+        EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
+    }
+}
+
+/// The first SIGINT or SIGTERM asks the run to end and report; the second kills.
 fn catch_signals() -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::default();
     #[cfg(unix)]
     {
-        use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+        use signal_hook::consts::{SIGINT, SIGTERM};
         for signal in [SIGINT, SIGTERM] {
             signal_hook::flag::register_conditional_shutdown(
                 signal,
@@ -154,7 +185,6 @@ fn catch_signals() -> anyhow::Result<Interrupt> {
             )?;
             signal_hook::flag::register(signal, Arc::clone(&interrupt.0))?;
         }
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     }
     Ok(interrupt)
 }

@@ -16,6 +16,9 @@ use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
 use crate::workload::{Item, Work, Workload};
 
+/// The most items that are counted after the end. More are left only by a flood that no host could release.
+const UNRELEASED_MOST: u32 = 1_000_000;
+
 /// Names an item on the floor. A key outlives its item: it then names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ItemKey {
@@ -190,6 +193,7 @@ impl Floor {
     /// Ends the run: nothing is remembered after this.
     pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
         self.closed = true;
+        self.count_unreleased(plan, end);
         let in_service: Vec<(ClassId, Nanos)> = self
             .slots
             .iter()
@@ -200,6 +204,25 @@ impl Floor {
             .collect();
         let empty = Metrics::new(0, 0, plan.starvation_after, plan.duration);
         std::mem::replace(&mut self.metrics, empty).close(end, &in_service)
+    }
+
+    /// Items that were due before the end, and that an injector on real threads did not get round to: the load said
+    /// that they come, so they came, and waited where there was room.
+    fn count_unreleased(&mut self, plan: &Plan, end: Nanos) {
+        for _ in 0..UNRELEASED_MOST {
+            match self.pop_due(Nanos(end.0.saturating_sub(1))) {
+                Some(Due::Submit(_, class, due)) => {
+                    let room = plan.classes[class.index()].rule.max_waiting as u64;
+                    if self.metrics.waiting(class) < room {
+                        self.metrics.arrived(class, due, end);
+                    } else {
+                        self.metrics.refused(class, end);
+                    }
+                }
+                Some(Due::GiveUp(..)) => {}
+                None => return,
+            }
+        }
     }
 
     /// Rows of logs used and skipped so far.

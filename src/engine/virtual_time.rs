@@ -6,7 +6,7 @@
 //! Order at equal times: ends of phases first, then clients that give up, then arrivals; within each in order of making.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::floor::{Due, Floor, ItemKey};
@@ -52,8 +52,11 @@ struct Engine<'a> {
     threads: Vec<Thread>,
     calendar: BinaryHeap<Reverse<(Nanos, u64, Ends, ThreadId)>>,
     sequence: u64,
-    to_do: VecDeque<Decision<ItemKey>>,
-    scratch: Vec<Decision<ItemKey>>,
+    /// Decisions that are still to be carried out, from `done` on.
+    to_do: Vec<Decision<ItemKey>>,
+    done: usize,
+    /// The answer to a submission.
+    answer: Vec<Decision<ItemKey>>,
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
@@ -74,8 +77,9 @@ pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError>
         threads: Vec::new(),
         calendar: BinaryHeap::new(),
         sequence: 0,
-        to_do: VecDeque::new(),
-        scratch: Vec::new(),
+        to_do: Vec::new(),
+        done: 0,
+        answer: Vec::new(),
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
@@ -140,7 +144,8 @@ impl Engine<'_> {
 
     /// Does what the policy has decided, and what follows from that, until nothing is left to do.
     fn settle(&mut self) {
-        while let Some(decision) = self.to_do.pop_front() {
+        while let Some(&decision) = self.to_do.get(self.done) {
+            self.done += 1;
             match decision {
                 Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("`submit` takes its own answers"),
                 Decision::Left { job } => self.floor.gave_up(job, self.now),
@@ -164,19 +169,21 @@ impl Engine<'_> {
                 }
             }
         }
+        self.to_do.clear();
+        self.done = 0;
     }
 
+    /// Tells the policy; what it decides joins what is to do.
     fn apply(&mut self, event: Event<ItemKey>) {
-        self.scratch.clear();
+        let before = self.to_do.len();
         let erased = (self.log.is_some() || self.trace.is_some()).then(|| event.erased());
-        self.dispatch.apply(event, &mut self.scratch);
+        self.dispatch.apply(event, &mut self.to_do);
         if let (Some(log), Some(event)) = (&mut self.log, erased) {
-            log.note(event, &self.scratch);
+            log.note(event, &self.to_do[before..]);
         }
         if let (Some(trace), Some(event)) = (&self.trace, erased) {
-            trace.note(self.now, &LogLine::of(event, &self.scratch));
+            trace.note(self.now, &LogLine::of(event, &self.to_do[before..]));
         }
-        self.to_do.extend(self.scratch.drain(..));
     }
 
     fn count_threads(&mut self) {
@@ -237,14 +244,20 @@ impl Engine<'_> {
 
     /// Submits an item. The answer is dealt with at once, the other decisions join what is to do.
     fn submit(&mut self, key: ItemKey, class: ClassId) {
-        let before = self.to_do.len();
-        self.apply(Event::Submit { class, job: key });
-        match self.to_do.get(before) {
+        self.answer.clear();
+        self.dispatch.apply(Event::Submit { class, job: key }, &mut self.answer);
+        if let Some(log) = &mut self.log {
+            log.note(Event::Submit { class, job: () }, &self.answer);
+        }
+        if let Some(trace) = &self.trace {
+            trace.note(self.now, &LogLine::of(Event::Submit { class, job: () }, &self.answer));
+        }
+        match self.answer.first() {
             Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, self.now),
             Some(Decision::Refused { .. }) => self.floor.refused(key, self.now),
             other => unreachable!("a submission is answered first, not by {other:?}"),
         }
-        self.to_do.remove(before);
+        self.to_do.extend_from_slice(&self.answer[1..]);
     }
 
     fn phase_ends(&mut self, thread: ThreadId, what: Ends) {

@@ -17,6 +17,8 @@ pub struct Together {
     pub gave_up: u64,
     /// Items that found no room.
     pub refused: u64,
+    /// Items that were lost with their thread.
+    pub lost: u64,
     /// Items that waited at the end.
     pub still_waiting: u64,
     /// The longest wait of any item.
@@ -35,6 +37,7 @@ pub fn together(summary: &Summary, wanted: &[ClassId]) -> Together {
         all.arrivals += class.arrivals;
         all.gave_up += class.outcomes.gave_up;
         all.refused += class.outcomes.refused;
+        all.lost += class.outcomes.lost;
         all.still_waiting += class.still_waiting;
         all.longest_wait = all.longest_wait.max(class.wait.max);
         all.longest_episode = all.longest_episode.max(class.longest_episode);

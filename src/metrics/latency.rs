@@ -9,7 +9,7 @@ use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use crate::time::Nanos;
 
 /// Records latencies: three significant digits in microseconds, count, sum and maximum exactly.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Latency {
     histogram: Histogram<u64>,
     sum_ns: u128,

@@ -5,9 +5,11 @@
 //! time-integral of the waiting items must equal the sum of their waits (Little 1961), to the nanosecond.
 //! Called by `engine` and `run`; read by `report`.
 
+pub mod agreement;
 pub mod derived;
 pub mod host;
 pub mod latency;
+pub mod replicated;
 pub mod starvation;
 
 use crate::ids::{ClassId, SourceId};
@@ -31,7 +33,6 @@ pub struct Waiting {
 struct Class {
     arrivals: u64,
     outcomes: Outcomes,
-    wait: Latency,
     started_wait: Latency,
     gave_up_wait: Latency,
     service: Latency,
@@ -134,7 +135,6 @@ impl Metrics {
         let class = || Class {
             arrivals: 0,
             outcomes: Outcomes::default(),
-            wait: Latency::default(),
             started_wait: Latency::default(),
             gave_up_wait: Latency::default(),
             service: Latency::default(),
@@ -191,9 +191,7 @@ impl Metrics {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        let wait = now.since(item.due);
-        state.wait.record(wait);
-        state.started_wait.record(wait);
+        state.started_wait.record(now.since(item.due));
         state.busy += 1;
         state.busy_max = state.busy_max.max(state.busy);
         if state.busy == 1 {
@@ -207,7 +205,6 @@ impl Metrics {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        state.wait.record(now.since(item.due));
         state.gave_up_wait.record(now.since(item.due));
         state.outcomes.count(Outcome::GaveUp);
         self.leave(class, item, now);
@@ -235,6 +232,12 @@ impl Metrics {
         } else {
             journeys.cut += 1;
         }
+    }
+
+    /// How many items of a class wait.
+    #[must_use]
+    pub fn waiting(&self, class: ClassId) -> u64 {
+        self.classes[class.index()].backlog.waiting()
     }
 
     /// How many threads exist from now on.
@@ -325,15 +328,18 @@ impl Metrics {
             .map(|(at, mut class)| {
                 class.settle(end);
                 let waiting: Vec<Nanos> = class.backlog.all().collect();
+                // The waits of all are those that ended with a thread or with patience, and those that never ended.
+                let mut wait = class.started_wait.clone();
+                wait.merge(&class.gave_up_wait);
                 for due in &waiting {
                     class.outcomes.count(Outcome::Unfinished);
-                    class.wait.record(end.since(*due));
+                    wait.record(end.since(*due));
                 }
                 if class.starvation.is_open() {
                     class.starvation.end(end, &held);
                 }
-                violations.extend(class.violations(at, open_service_ns[at]));
-                class.summary(end, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
+                violations.extend(class.violations(at, &wait, open_service_ns[at]));
+                class.summary(end, wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -355,14 +361,14 @@ impl Metrics {
 
 impl Class {
     /// Laws that hold whatever the load was; a violation is a bug of the engine, not of the scenario.
-    fn violations(&self, class: usize, open_service_ns: u128) -> Vec<String> {
+    fn violations(&self, class: usize, wait: &Latency, open_service_ns: u128) -> Vec<String> {
         let mut found = Vec::new();
         if self.outcomes.total() != self.arrivals {
             let total = self.outcomes.total();
             found.push(format!("class {class}: {} arrivals but {total} outcomes", self.arrivals));
         }
-        if self.waiting_ns + self.late_ns != self.wait.sum_ns() {
-            let (integral, sum) = (self.waiting_ns + self.late_ns, self.wait.sum_ns());
+        if self.waiting_ns + self.late_ns != wait.sum_ns() {
+            let (integral, sum) = (self.waiting_ns + self.late_ns, wait.sum_ns());
             found.push(format!("class {class}: integral of waiting items {integral} ns, sum of waits {sum} ns"));
         }
         if self.held_ns != self.service.sum_ns() + open_service_ns {
@@ -372,13 +378,14 @@ impl Class {
         found
     }
 
-    fn summary(self, end: Nanos, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
+    fn summary(self, end: Nanos, wait: Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
         let percent = |part: Nanos| if end == Nanos::ZERO { 0.0 } else { part.0 as f64 / end.0 as f64 * 100.0 };
         let starvation = self.starvation;
         ClassSummary {
             arrivals: self.arrivals,
             outcomes: self.outcomes,
-            wait: self.wait.summary(),
+            wait: wait.summary(),
+            wait_recorded: wait,
             started_wait: self.started_wait.summary(),
             gave_up_wait: self.gave_up_wait.summary(),
             service: self.service.summary(),
@@ -462,6 +469,8 @@ pub struct ClassSummary {
     pub gave_up_wait: LatencySummary,
     /// Service times of the finished items.
     pub service: LatencySummary,
+    /// The recorder behind `wait`, so that several runs can be merged.
+    pub wait_recorded: Latency,
     /// Thread time held, in thread-seconds.
     pub thread_seconds: f64,
     /// Most threads held at one moment.

@@ -123,7 +123,9 @@ pub fn pool_shape(
         left_for_others: size.saturating_sub(heavy_request_total),
         max_concurrency,
         runnable_limit: runnable_limit(machine.processors, max_concurrency),
-        thread_timeout_s: effective(ValueId::ThreadTimeout),
+        // Guess: 0 counts as the shortest time there is. Taken literally, a thread that is kept from the port by the
+        // limit of runnable threads would end and be created again without any time going by.
+        thread_timeout_s: effective(ValueId::ThreadTimeout).max(1),
         steps: Vec::new(),
     };
     shape.steps = steps(machine, &shape);

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::metrics::Summary;
 use crate::metrics::host::{HostNoise, HostVerdict};
+use crate::metrics::replicated::Replicated;
 use crate::plan::Plan;
 use crate::policy::dispatch::ClassCounts;
 
@@ -52,6 +53,10 @@ pub struct VariantReport {
     pub trace_lines: Vec<String>,
     /// The thresholds of the plan, compared with the figures.
     pub asserts: Vec<threshold::AssertResult>,
+    /// The same plan's figures in virtual time, where both engines ran: what the real threads are compared with.
+    pub in_virtual_time: Option<Summary>,
+    /// Estimates over several independent runs; the other fields are then those of the first run.
+    pub replicated: Option<Replicated>,
 }
 
 /// How grave a notice is.

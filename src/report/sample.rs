@@ -248,7 +248,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
     assert_eq!(summary.violations, Vec::<String>::new());
     let plan = Arc::new(plan(name, settings));
     VariantReport {
-        asserts: threshold::check(&plan, &summary),
+        asserts: threshold::check(&plan, &summary, None),
         plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
@@ -257,6 +257,8 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         threads_refused: 0,
         panics: 0,
         trace_lines: Vec::new(),
+        in_virtual_time: None,
+        replicated: None,
     }
 }
 

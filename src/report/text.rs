@@ -3,9 +3,11 @@
 //! Not the figures, which are computed, and not the tables' layout (`table`). Called by `cli`. Every line fits the
 //! width; nothing is cut off: what is left out is named.
 
+mod agreement;
 mod facts;
 mod figures;
 mod histogram;
+mod replications;
 
 use super::format::{Tone, paint, plain, toned, wrap};
 use super::verdict::sentence;
@@ -52,6 +54,8 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("How long requests waited", histogram::histograms(report, width)),
         section("Items waiting over time", histogram::over_time(report, width)),
         section("Journeys", figures::journeys(report, width)),
+        section("Replications", replications::replications(report, width)),
+        section("Both engines", agreement::agreements(report, width)),
         section("Host", facts::host(report, width)),
         section("Logs", facts::logs(report, width)),
         section("Notices", facts::notices(report, width)),

@@ -3,7 +3,9 @@
 //! Not the thresholds (`plan::threshold`) and not their text (`scenario`). Pure. Called by `run`; told by `text` and
 //! `json`.
 
+use crate::ids::ClassId;
 use crate::metrics::latency::LatencySummary;
+use crate::metrics::replicated::{FIGURES, Replicated};
 use crate::metrics::{ClassSummary, Summary};
 use crate::plan::Plan;
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic, Unit};
@@ -49,35 +51,56 @@ impl AssertResult {
     }
 }
 
-/// Every threshold of `plan` against `summary`, one result a service that it names.
+/// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
+/// a figure of which estimates are made is its mean and has its interval; the others are those of the first run.
 #[must_use]
-pub fn check(plan: &Plan, summary: &Summary) -> Vec<AssertResult> {
+pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) -> Vec<AssertResult> {
     let mut results = Vec::new();
     for assert in &plan.asserts {
         if assert.figure.of_the_run() {
-            results.push(result(plan, assert, None, of_the_run(plan, summary, assert.figure)));
+            results.push(result(plan, assert, None, of_the_run(plan, summary, assert.figure), None));
         }
         for class in &assert.classes {
             let service = Some(plan.class_name(*class).to_string());
             let found = summary.classes.get(class.index()).and_then(|class| of_a_class(class, assert.figure));
-            results.push(result(plan, assert, service, found));
+            let estimate = replicated.and_then(|all| estimate(all, *class, assert.figure)).filter(|_| found.is_some());
+            let interval = estimate.map(|(_, interval)| interval);
+            let found = estimate.map_or(found, |(mean, _)| Some(mean));
+            results.push(result(plan, assert, service, found, interval));
         }
     }
     results
 }
 
-fn result(plan: &Plan, assert: &Assert, service: Option<String>, found: Option<f64>) -> AssertResult {
+/// Mean and interval of a figure over several runs, in its unit.
+fn estimate(replicated: &Replicated, class: ClassId, figure: Figure) -> Option<(f64, (f64, f64))> {
+    let (name, _) = Figure::all().into_iter().find(|(_, known)| *known == figure)?;
+    let (suffix, factor) = if figure.unit() == Unit::Time { ("_s", 1e9) } else { ("", 1.0) };
+    let name = name.replace('.', "_") + suffix;
+    let at = FIGURES.iter().position(|known| known.name == name)?;
+    let found = replicated.estimates.get(class.index())?.get(at)?;
+    let (low, high) = (found.mean - found.half_width, found.mean + found.half_width);
+    Some((found.mean * factor, (low * factor, high * factor)))
+}
+
+fn result(
+    plan: &Plan,
+    assert: &Assert,
+    service: Option<String>,
+    found: Option<f64>,
+    interval: Option<(f64, f64)>,
+) -> AssertResult {
     AssertResult {
         text: assert.text.clone(),
         why: assert.why.clone(),
         variant: plan.variant.clone(),
         service,
         found,
-        interval: None,
+        interval,
         relation: assert.relation,
         allowed: assert.value,
         unit: assert.figure.unit(),
-        passed: passes(assert.relation, assert.value, found, None),
+        passed: passes(assert.relation, assert.value, found, interval),
     }
 }
 
@@ -141,7 +164,8 @@ fn shown(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Percent => format!("{} %", (value * 100.0).round() / 100.0),
         Unit::Time => micros(value / 1e3),
-        Unit::Count => count(value as u64),
+        Unit::Count if value.fract() == 0.0 => count(value as u64),
+        Unit::Count => amount(value),
         Unit::ThreadSeconds => amount(value),
     }
 }
@@ -150,6 +174,8 @@ fn shown(value: f64, unit: Unit) -> String {
 mod tests {
     use super::super::sample::{TUNED, variant};
     use super::*;
+    use crate::metrics::latency::Latency;
+    use crate::metrics::replicated::run_figures;
 
     #[test]
     fn every_figure_is_looked_up() {
@@ -167,7 +193,7 @@ mod tests {
                 value: 0.0,
             })
             .collect();
-        let results = check(&plan, &report.summary);
+        let results = check(&plan, &report.summary, None);
         assert_eq!(results.len(), plan.asserts.len());
         assert!(results.iter().all(|result| result.passed && result.found.is_some()), "{results:?}");
         let found = |text: &str| results.iter().find(|r| r.text == text).and_then(|r| r.found);
@@ -176,9 +202,30 @@ mod tests {
         assert_eq!(found("wait.max"), Some(report.summary.classes[0].wait.max.0 as f64));
         // What came to nobody has no mean, and keeps no threshold.
         report.summary.classes[class.index()].wait.count = 0;
-        let results = check(&plan, &report.summary);
+        let results = check(&plan, &report.summary, None);
         let mean = results.iter().find(|r| r.text == "wait.mean").expect("it is checked");
         assert_eq!((mean.found, mean.passed, mean.found_text().as_str()), (None, false, "nothing measured"));
+    }
+
+    #[test]
+    fn several_runs_give_a_mean_and_its_interval() {
+        let report = variant("tuned", TUNED, Nanos::from_millis(280));
+        let runs: Vec<_> = [0.5, 0.7, 0.9]
+            .into_iter()
+            .map(|percent| {
+                let mut summary = report.summary.clone();
+                summary.classes[0].starved_percent = percent;
+                run_figures(&summary)
+            })
+            .collect();
+        let waits = vec![Latency::default(); report.summary.classes.len()];
+        let replicated = Replicated::of(&[1, 2, 3], &runs, &waits, None);
+        let result = &check(&report.plan, &report.summary, Some(&replicated))[0];
+        // Mean 0.7, standard deviation 0.2, t(2, 0.975) = 4.3027: half-width 0.4968.
+        let (low, high) = result.interval.expect("there is one");
+        assert!((low - 0.2032).abs() < 1e-4 && (high - 1.1968).abs() < 1e-4, "{low} {high}");
+        assert!(!result.passed, "the mean of 0.7 is below 1, and the interval is not");
+        assert_eq!(result.found_text(), "0.7 % (0.2 % to 1.2 %)");
     }
 
     #[test]

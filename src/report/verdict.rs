@@ -161,9 +161,9 @@ fn healthy(users: &[String], figures: &Together) -> String {
         Nanos::ZERO => format!("no {} user waited for a thread", or(users)),
         wait => format!("no {} user waited longer than {wait} for a thread", or(users)),
     };
-    if figures.gave_up + figures.refused > 0 {
-        let lost = counted(figures.gave_up + figures.refused, "request");
-        text.push_str(&format!(", though {lost} were given up or refused"));
+    let unserved = figures.gave_up + figures.refused + figures.lost;
+    if unserved > 0 {
+        text.push_str(&format!(", though {} were given up, refused or lost", counted(unserved, "request")));
     }
     text
 }
@@ -176,6 +176,9 @@ fn starved_text(users: &[String], figures: &Together, held: f64) -> String {
     }
     if figures.refused > 0 {
         facts.push(format!("{} refused", count(figures.refused)));
+    }
+    if figures.lost > 0 {
+        facts.push(format!("{} lost", count(figures.lost)));
     }
     if figures.still_waiting > 0 {
         facts.push(format!("{} still waiting at the end", count(figures.still_waiting)));

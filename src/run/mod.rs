@@ -3,8 +3,10 @@
 //! Not a format and not an engine. Called by `cli` and by tests.
 
 mod notices;
+mod replications;
 mod trace;
 
+pub use replications::replicate;
 pub use trace::TraceFile;
 
 use std::sync::Arc;
@@ -67,6 +69,27 @@ impl Progress for Silent {
     fn begins(&self, _: usize, _: &Plan) {}
     fn reached(&self, _: usize, _: Nanos) {}
     fn ends(&self, _: usize) {}
+}
+
+/// Runs the plans on real threads and then in virtual time, and puts the two beside each other.
+#[must_use]
+pub fn run_both(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran {
+    let threads = RunOptions { engine: EngineKind::Threads, ..options.clone() };
+    let mut ran = run(plans, &threads, progress);
+    let Some(report) = &mut ran.report else { return ran };
+    for variant in &mut report.variants {
+        let engine_options = Options { interrupt: options.interrupt.clone(), ..Options::default() };
+        match virtual_time::run(&variant.plan, &engine_options) {
+            Ok(output) if !output.interrupted => variant.in_virtual_time = Some(output.summary),
+            Ok(_) => break,
+            Err(reason) => {
+                ran.error = Some((variant.plan.variant.clone(), reason));
+                break;
+            }
+        }
+    }
+    report.engine = "threads and virtual".to_string();
+    ran
 }
 
 /// What came of running several plans: whatever was measured, and what went wrong, if something did.
@@ -144,7 +167,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
 }
 
 fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
-    let asserts = threshold::check(&plan, &output.summary);
+    let asserts = threshold::check(&plan, &output.summary, None);
     VariantReport {
         plan,
         asserts,
@@ -155,5 +178,7 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         threads_refused: output.threads_refused,
         panics: output.panics,
         trace_lines: output.trace_lines,
+        in_virtual_time: None,
+        replicated: None,
     }
 }

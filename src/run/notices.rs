@@ -27,6 +27,12 @@ pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
     notices
 }
 
+/// Fewer replications were completed than were asked for.
+pub(super) fn fewer_replications(done: usize, wanted: usize) -> Notice {
+    let text = format!("{done} of {wanted} replications were completed");
+    notice(Gravity::Warning, "fewer-replications", text, "let it run to its end for the intervals that were asked for")
+}
+
 fn notice(gravity: Gravity, code: &str, text: String, remedy: &str) -> Notice {
     Notice { gravity, code: code.into(), text, remedy: remedy.into() }
 }

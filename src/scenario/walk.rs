@@ -14,8 +14,8 @@ use crate::ids::DependencyId;
 use crate::problem::{Place, Problem, SourceText, nearest};
 use crate::time::Nanos;
 
-/// The longest time that a scenario may name: ten years. Sums of a few thousand of them still fit.
-pub(super) const TIME_MOST: Nanos = Nanos::from_secs(10 * 365 * 86_400);
+/// The longest time that a scenario may name: ten years, as `10y` is read (365.25 days each).
+pub(super) const TIME_MOST: Nanos = Nanos::from_secs(10 * 31_557_600);
 /// The most problems that are told of one scenario.
 pub(super) const PROBLEMS_MOST: usize = 100;
 /// The most different things that services wait for.

@@ -3,7 +3,7 @@
 //! Not a source of randomness: every draw takes a [`Stream`]. Logarithms and exponentials come from `libm`, so that
 //! the same seed gives the same nanoseconds on every machine. Called by the rest of `workload`, built by `scenario`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::rng::Stream;
 use crate::time::Nanos;
@@ -122,10 +122,53 @@ fn pareto_mean(shape: f64, low: f64, high: f64) -> f64 {
     shape / (shape - 1.0) * low * (1.0 - libm::pow(low / high, shape - 1.0)) / kept
 }
 
-/// An exponential variate with mean 1.
+/// An exponential variate with mean 1, by the ziggurat method (Marsaglia and Tsang 2000) with 256 layers.
+///
+/// `rand_distr` has one, but it takes its logarithms from the platform wherever another crate turns on the standard
+/// library's floats; here the tables and the rare cases come from `libm`, so the draws are the same everywhere.
 pub(super) fn exponential(stream: &mut Stream) -> f64 {
-    -libm::log(stream.unit_above_zero())
+    let tables = &*LAYERS;
+    loop {
+        let bits = stream.bits();
+        let layer = (bits & 0xff) as usize;
+        // 53 bits that the layer's number does not use.
+        let x = (bits >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0) * tables.x[layer];
+        if x < tables.x[layer + 1] {
+            return x;
+        }
+        if layer == 0 {
+            return TAIL - libm::log(stream.unit_above_zero());
+        }
+        let height = tables.f[layer] + (tables.f[layer + 1] - tables.f[layer]) * stream.unit();
+        if height < libm::exp(-x) {
+            return x;
+        }
+    }
 }
+
+/// Where the tail begins, and the area of each layer, for 256 layers (Marsaglia and Tsang 2000).
+const TAIL: f64 = 7.697_117_470_131_487;
+const AREA: f64 = 3.949_659_822_581_572e-3;
+
+/// Right edges of the layers and the density there; layer 0 is the base with its tail.
+struct Layers {
+    x: [f64; 257],
+    f: [f64; 257],
+}
+
+static LAYERS: LazyLock<Layers> = LazyLock::new(|| {
+    let mut layers = Layers { x: [0.0; 257], f: [0.0; 257] };
+    layers.x[0] = AREA / libm::exp(-TAIL);
+    layers.x[1] = TAIL;
+    for at in 2..256 {
+        let below = layers.x[at - 1];
+        layers.x[at] = -libm::log(libm::exp(-below) + AREA / below);
+    }
+    for at in 0..257 {
+        layers.f[at] = libm::exp(-layers.x[at]);
+    }
+    layers
+});
 
 /// A standard normal variate (Box and Muller 1958, one of the pair).
 fn normal(stream: &mut Stream) -> f64 {
@@ -165,6 +208,31 @@ mod tests {
             let error = ((squares / f64::from(n) - mean * mean).max(0.0) / f64::from(n)).sqrt();
             let off = (mean - distribution.mean_ns()).abs();
             assert!(off <= 5.0 * error + 1.0, "{distribution:?}: {mean} is not {}", distribution.mean_ns());
+        }
+    }
+
+    /// Mean, variance and tail of the ziggurat's exponential against the exponential's own, within five standard errors.
+    #[test]
+    fn exponential_variates_have_the_right_tail() {
+        let mut stream = Stream::seeded(5);
+        let n = 4_000_000;
+        let (mut sum, mut squares) = (0.0, 0.0);
+        let mut above = [0_u32; 10];
+        for _ in 0..n {
+            let x = exponential(&mut stream);
+            sum += x;
+            squares += x * x;
+            for (k, count) in above.iter_mut().enumerate() {
+                *count += u32::from(x > k as f64 + 0.5);
+            }
+        }
+        let n = f64::from(n);
+        assert!((sum / n - 1.0).abs() < 5.0 / n.sqrt());
+        assert!((squares / n - 2.0).abs() < 5.0 * (20.0 / n).sqrt());
+        for (k, count) in above.iter().enumerate() {
+            let p = (-(k as f64 + 0.5)).exp();
+            let error = (p * (1.0 - p) / n).sqrt();
+            assert!((f64::from(*count) / n - p).abs() < 5.0 * error, "P(x > {}.5)", k);
         }
     }
 

@@ -223,21 +223,24 @@ impl Workload {
     #[must_use]
     pub fn work(&self, item: &Item, phase: u32, now: Nanos) -> Option<Work> {
         let stage = &self.spec.stages[item.stage.index()];
-        let mut stream = self.sources[item.source.index()].key.stream(item.number, phase_purpose(item.step, phase));
+        let key = self.sources[item.source.index()].key;
+        let stream = || key.stream(item.number, phase_purpose(item.step, phase));
         if let Some(given) = item.given {
             // Guess: the time that a log gives is spent waiting, for whatever the stage's first wait is for.
             let on = stage.phases.iter().find_map(|p| match p.kind {
                 PhaseKind::Wait(on) => Some(on),
                 PhaseKind::Cpu => None,
             });
-            let stretched =
-                on.map_or(given, |on| faults::stretched(&self.spec.faults, item.class, on, given, now, stream.unit()));
+            let stretched = on
+                .map_or(given, |on| faults::stretched(&self.spec.faults, item.class, on, given, now, stream().unit()));
             return (phase == 0).then_some(Work::Wait(stretched));
         }
         let phase = stage.phases.get(phase as usize)?;
+        let mut stream = stream();
         let time = phase.time.draw(&mut stream);
         Some(match phase.kind {
             PhaseKind::Cpu => Work::Cpu(time),
+            PhaseKind::Wait(_) if self.spec.faults.is_empty() => Work::Wait(time),
             PhaseKind::Wait(on) => {
                 Work::Wait(faults::stretched(&self.spec.faults, item.class, on, time, now, stream.unit()))
             }
@@ -264,21 +267,8 @@ impl Workload {
 
     /// What follows when `item` ends with `outcome` at `now`. A later follower goes into the load's own calendar.
     pub fn after(&mut self, item: &Item, outcome: Outcome, now: Nanos) -> After {
-        let spec = Arc::clone(&self.spec);
-        let source = &spec.sources[item.source.index()];
-        let next = match (outcome, &spec.stages[item.stage.index()].then) {
-            (Outcome::Served, Then::Route(branches)) => self.route(item, branches).map(|stage| (stage, Nanos::ZERO)),
-            (Outcome::Served, Then::Script) => match &source.journey {
-                Journey::Session { script, think, .. } => command(script, item.messages, item.step + 1).map(|stage| {
-                    let wait = think.as_ref().map(|t| t.draw(&mut self.stream(item, purpose::THINK)));
-                    (stage, wait.unwrap_or(Nanos::ZERO))
-                }),
-                _ => None,
-            },
-            _ => None,
-        };
-        if let Some((stage, wait)) = next {
-            let class = spec.stages[stage.index()].class;
+        if let Some((stage, wait)) = self.next_step(item, outcome) {
+            let class = self.spec.stages[stage.index()].class;
             let follower = Item { class, stage, due: now + wait, step: item.step + 1, given: None, ..*item };
             if wait == Nanos::ZERO {
                 return After { next: Some(follower), ended: None };
@@ -286,12 +276,31 @@ impl Workload {
             self.put_off(What::Item(follower), follower.due);
             return After::default();
         }
-        if let Arrivals::Closed { population, .. } = source.arrivals {
+        if let Arrivals::Closed { population, .. } = self.spec.sources[item.source.index()].arrivals {
             // Session k of client c is journey k * population + c.
             self.begin_session(item.source, item.number + u64::from(population), now);
         }
         let completed = outcome == Outcome::Served;
         After { next: None, ended: Some(JourneyEnd { source: item.source, began: item.began, completed }) }
+    }
+
+    /// The step that follows an outcome, and how long after it.
+    fn next_step(&self, item: &Item, outcome: Outcome) -> Option<(StageId, Nanos)> {
+        if outcome != Outcome::Served {
+            return None;
+        }
+        match &self.spec.stages[item.stage.index()].then {
+            Then::End => None,
+            Then::Route(branches) => self.route(item, branches).map(|stage| (stage, Nanos::ZERO)),
+            Then::Script => {
+                let Journey::Session { script, think, .. } = &self.spec.sources[item.source.index()].journey else {
+                    return None;
+                };
+                let stage = command(script, item.messages, item.step + 1)?;
+                let wait = think.as_ref().map(|t| t.draw(&mut self.stream(item, purpose::THINK)));
+                Some((stage, wait.unwrap_or(Nanos::ZERO)))
+            }
+        }
     }
 
     /// Rows of logs used and skipped so far, one line each.
@@ -342,8 +351,7 @@ impl Workload {
 
     /// Puts a closed client's next session into the calendar, some time after `now`.
     fn begin_session(&mut self, source: SourceId, number: u64, now: Nanos) {
-        let spec = Arc::clone(&self.spec);
-        let Arrivals::Closed { pause, .. } = &spec.sources[source.index()].arrivals else { return };
+        let Arrivals::Closed { pause, .. } = &self.spec.sources[source.index()].arrivals else { return };
         let mut stream = self.sources[source.index()].key.stream(number, purpose::GAP);
         let due = now + pause.draw(&mut stream);
         let item = self.first_item(source, number, due);

@@ -163,8 +163,7 @@ impl Machine {
             if let Some(progress) = options.progress {
                 progress(now.min(end));
             }
-            // Ordering: Relaxed; only this thread acts on it, and the item that set it is given back already.
-            if options.interrupt.is_set() || self.no_threads.load(Ordering::Relaxed) {
+            if self.is_cut_short(options) {
                 return true;
             }
             if now >= end {
@@ -185,13 +184,15 @@ impl Machine {
         }
     }
 
-    /// Releases what was due at `now`. A load that comes faster than it can be released must not keep the run from
-    /// ending, so the clock is looked at for every item.
+    fn is_cut_short(&self, options: &Options<'_>) -> bool {
+        // Ordering: Relaxed; only this thread acts on it, and the item that set it is given back already.
+        options.interrupt.is_set() || self.no_threads.load(Ordering::Relaxed)
+    }
+
+    /// Releases what is due at `now`. A flood that takes longer than the run is left off at its end; the floor counts
+    /// what nobody got round to.
     fn release_due(self: &Arc<Machine>, now: Nanos, options: &Options<'_>) {
-        loop {
-            if self.clock.now() >= self.plan.duration || options.interrupt.is_set() {
-                return;
-            }
+        while !self.is_cut_short(options) && self.clock.now() < self.plan.duration {
             let mut floor = self.floor.lock();
             let Some(due) = floor.pop_due(now) else { return };
             match due {

@@ -7,11 +7,13 @@ use super::super::verdict::{VariantVerdict, per_variant, sentence};
 use super::super::{Gravity, Report, VariantReport};
 use super::wire::{self, Finite, Map};
 use crate::ids::ClassId;
+use crate::metrics::agreement::{Pair, agreement};
 use crate::metrics::derived::pool_share;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::latency::LatencySummary;
+use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::starvation::Episode;
-use crate::metrics::{ClassSummary, Holder, shares};
+use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::threshold::Unit;
 use crate::plan::{Plan, Role};
 use crate::policy::assumptions::Assumptions;
@@ -99,6 +101,8 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         interrupted: variant.interrupted,
         trace: variant.trace_lines.clone(),
         violations: summary.violations.clone(),
+        replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
+        agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
     }
 }
 
@@ -121,6 +125,42 @@ fn assert(result: &AssertResult) -> wire::Assert {
         unit,
         passed: result.passed,
     }
+}
+
+fn agreements(plan: &Plan, ours: &Summary, theirs: &Summary) -> Map<wire::Agreement> {
+    let pair = |pair: Pair| wire::Pair { threads: Finite(pair.threads), in_virtual_time: Finite(pair.in_virtual_time) };
+    let each = ours.classes.iter().zip(&theirs.classes).enumerate().map(|(at, (ours, theirs))| {
+        let found = agreement(ours, theirs);
+        let written = wire::Agreement {
+            arrivals: pair(found.arrivals),
+            wait_mean_us: pair(found.wait_mean_us),
+            wait_p99_us: pair(found.wait_p99_us),
+            service_mean_us: pair(found.service_mean_us),
+            starved_percent: pair(found.starved_percent),
+        };
+        (plan.class_name(ClassId(at as u16)).to_string(), written)
+    });
+    Map(each.collect())
+}
+
+fn replications(plan: &Plan, replicated: &Replicated) -> wire::Replications {
+    let named = |estimates: &Vec<Estimate>| {
+        let each = FIGURES.iter().zip(estimates).map(|(figure, estimate)| {
+            let (mean, half_width) = (Finite(estimate.mean), Finite(estimate.half_width));
+            (figure.name.to_string(), wire::Estimate { mean, half_width })
+        });
+        Map(each.collect())
+    };
+    let services = replicated.estimates.iter().enumerate().map(|(at, estimates)| {
+        let difference = replicated.difference.as_ref().map(|all| &all[at]);
+        let estimates = wire::Estimates {
+            estimates: named(estimates),
+            difference_to_first: difference.map_or(Map(Vec::new()), named),
+            merged_wait_us: latency(&replicated.merged_wait[at]),
+        };
+        (plan.class_name(ClassId(at as u16)).to_string(), estimates)
+    });
+    wire::Replications { seeds: replicated.seeds.clone(), services: Map(services.collect()) }
 }
 
 fn pool(plan: &Plan) -> wire::Pool {

@@ -88,6 +88,32 @@ wire! {
         interrupted: bool,
         trace: Vec<String>,
         violations: Vec<String>,
+        replications: Option<Replications>,
+        agreement: Option<Map<Agreement>>,
+    }
+    Agreement {
+        arrivals: Pair,
+        wait_mean_us: Pair,
+        wait_p99_us: Pair,
+        service_mean_us: Pair,
+        starved_percent: Pair,
+    }
+    Pair {
+        threads: Finite,
+        in_virtual_time: Finite,
+    }
+    Replications {
+        seeds: Vec<u64>,
+        services: Map<Estimates>,
+    }
+    Estimates {
+        estimates: Map<Estimate>,
+        difference_to_first: Map<Estimate>,
+        merged_wait_us: Latency,
+    }
+    Estimate {
+        mean: Finite,
+        half_width: Finite,
     }
     Assert {
         text: String,

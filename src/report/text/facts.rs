@@ -18,6 +18,9 @@ pub(super) fn title(report: &Report, width: usize) -> String {
     let plan = &report.variants[0].plan;
     let engine = match report.engine.as_str() {
         "threads" => format!("real threads, {} emulated seconds per second", plan.speed),
+        "threads and virtual" => {
+            format!("real threads, {} emulated seconds per second; then virtual time", plan.speed)
+        }
         "virtual" => "virtual time".to_string(),
         other => plain(other),
     };
