@@ -16,6 +16,10 @@ bench:
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
 
+# Every reference queue, and every planted mistake (minutes)
+verify:
+    cargo run --release --quiet -- verify && cargo test --release --test verify
+
 # Property tests with many more cases
 long-properties:
     PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib

@@ -25,7 +25,7 @@ struct Busy {
 impl Busy {
     fn new(classes: Vec<ClassRule>, backlog: u32) -> Busy {
         let count = classes.len() as u16;
-        let rules = Rules { pool_size: THREADS, runnable_limit: u32::MAX, classes };
+        let rules = Rules { pool_size: THREADS, classes, ..Rules::default() };
         let dispatch = Dispatch::new(&rules);
         let mut busy = Busy { dispatch, out: Vec::new(), threads: Vec::new(), next: 0, classes: count, submitted: 0 };
         for _ in 0..THREADS + backlog {
@@ -63,8 +63,8 @@ impl Busy {
 }
 
 fn bench(c: &mut Criterion) {
-    let requests = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX };
-    let queue = |cap| ClassRule { kind: Kind::WorkQueue { cap, drain: Drain::Messages(1) }, max_waiting: usize::MAX };
+    let requests = ClassRule::default();
+    let queue = |cap| ClassRule { kind: Kind::WorkQueue { cap, drain: Drain::Messages(1) }, ..ClassRule::default() };
     let mut seven = vec![queue(18), queue(18)];
     seven.extend([requests; 5]);
     let mut group = c.benchmark_group("dispatch");

@@ -3,12 +3,13 @@
 use atqsim::ids::{ClassId, ThreadId};
 use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Rules, Ticket};
 use atqsim::policy::drain::Drain;
+use atqsim::policy::order::Order;
 use proptest::prelude::*;
 
-const REQUESTS: ClassRule = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX };
+const REQUESTS: ClassRule = ClassRule { kind: Kind::Requests, max_waiting: usize::MAX, priority: 0, keep_free: 0 };
 
 fn queue(cap: u32, drain: Drain) -> ClassRule {
-    ClassRule { kind: Kind::WorkQueue { cap, drain }, max_waiting: usize::MAX }
+    ClassRule { kind: Kind::WorkQueue { cap, drain }, ..REQUESTS }
 }
 
 /// A dispatch whose decisions are written as words: `t0<-7` (thread 0 starts job 7), `t0 idle`, `new t1`, ...
@@ -20,8 +21,11 @@ struct Script {
 
 impl Script {
     fn new(pool_size: u32, runnable_limit: u32, classes: &[ClassRule]) -> Script {
-        let rules = Rules { pool_size, runnable_limit, classes: classes.to_vec() };
-        Script { dispatch: Dispatch::new(&rules), tickets: Vec::new(), next_job: 0 }
+        Script::with(&Rules { pool_size, runnable_limit, classes: classes.to_vec(), ..Rules::default() })
+    }
+
+    fn with(rules: &Rules) -> Script {
+        Script { dispatch: Dispatch::new(rules), tickets: Vec::new(), next_job: 0 }
     }
 
     fn tell(&mut self, event: Event<u32>) -> String {
@@ -70,6 +74,74 @@ impl Script {
     fn gives_up(&mut self, job: usize) -> String {
         let ticket = self.tickets[job].expect("the job was taken in");
         self.tell(Event::GiveUp { ticket })
+    }
+}
+
+/// Two threads that serve jobs 0 and 1 of class 0, under an order that is not the port's.
+fn busy_pair(order: Order, classes: Vec<ClassRule>) -> Script {
+    let mut s = Script::with(&Rules { pool_size: 2, order, classes, ..Rules::default() });
+    for t in 0..2 {
+        s.submit(0);
+        s.started(t);
+    }
+    s
+}
+
+#[test]
+fn priority_serves_the_smaller_number_first_and_takes_no_thread_away() {
+    let rank = |priority| ClassRule { priority, ..REQUESTS };
+    let mut s = busy_pair(Order::Priority, vec![rank(2), rank(1)]);
+    for (class, job) in [(0, 2), (1, 3), (0, 4), (1, 5)] {
+        assert_eq!(s.submit(class), "", "job {job} waits: nobody is interrupted");
+    }
+    assert_eq!(s.finishes(0), "t0<-3");
+    assert_eq!(s.finishes(1), "t1<-5");
+    assert_eq!(s.finishes(1), "t1<-2", "first in, first out within a class");
+    assert_eq!(s.finishes(1), "t1<-4");
+}
+
+#[test]
+fn oldest_eligible_skips_a_class_at_its_cap() {
+    let mut s = busy_pair(Order::OldestEligible, vec![REQUESTS, queue(1, Drain::UntilEmpty)]);
+    for class in [1, 1, 0, 1] {
+        s.submit(class);
+    }
+    assert_eq!(s.finishes(0), "t0<-2");
+    assert_eq!(s.finishes(1), "t1<-4", "jobs 3 and 5 are older or younger, but their class has its one thread");
+    assert_eq!(s.finishes(1), "t1 idle");
+    assert_eq!(s.finishes(0), "t0<-3", "a thread goes back after each item, whatever the drain rule");
+    assert_eq!(s.gives_up(5), "left 5");
+    assert_eq!(s.finishes(0), "t0 idle");
+}
+
+#[test]
+fn reserve_starts_a_class_only_while_more_threads_are_idle_than_it_keeps_free() {
+    let kept = ClassRule { keep_free: 1, priority: 1, ..REQUESTS };
+    let rules = Rules { pool_size: 2, order: Order::Reserve, classes: vec![kept, REQUESTS], ..Rules::default() };
+    let mut s = Script::with(&rules);
+    assert_eq!(s.submit(0), "new t0");
+    assert_eq!(s.started(0), "t0<-0");
+    assert_eq!(s.submit(0), "", "the last thread is kept for others");
+    assert_eq!(s.submit(1), "new t1");
+    assert_eq!(s.started(1), "t1<-2");
+    assert_eq!(s.finishes(0), "t0 idle", "one thread is idle, and class 0 keeps one free");
+    assert_eq!(s.finishes(1), "t1<-1");
+}
+
+#[test]
+fn a_shared_room_refuses_only_who_cannot_start_at_once() {
+    let classes = vec![queue(1, Drain::Messages(1)), REQUESTS];
+    for order in Order::ALL {
+        let rules =
+            Rules { pool_size: 2, order: *order, waiting_room: Some(1), classes: classes.clone(), ..Rules::default() };
+        let mut s = Script::with(&rules);
+        s.submit(0);
+        s.started(0);
+        assert_eq!(s.submit(0), "", "one waits: its class is at its cap");
+        assert_eq!(s.submit(0), "refused 2");
+        assert_eq!(s.submit(1), "new t1", "a thread is there, so no room is needed");
+        assert_eq!(s.started(1), "t1<-3");
+        assert_eq!(s.submit(1), "refused 4");
     }
 }
 
@@ -311,12 +383,15 @@ proptest! {
         steps in prop::collection::vec(step(), 1..300),
         limit in 1..5_u32,
         turn in 0..4_u32,
+        order in 0..Order::ALL.len(),
     ) {
         let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
         let rules = Rules {
             pool_size: 4,
             runnable_limit: limit,
             classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
+            order: Order::ALL[order],
+            waiting_room: None,
         };
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());

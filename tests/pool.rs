@@ -17,9 +17,9 @@ const B: ClassId = ClassId(1);
 fn rules(pool_size: u32, runnable_limit: u32, caps: &[Option<u32>]) -> Rules {
     let rule = |cap: &Option<u32>| ClassRule {
         kind: cap.map_or(Kind::Requests, |cap| Kind::WorkQueue { cap, drain: Drain::UntilEmpty }),
-        max_waiting: usize::MAX,
+        ..ClassRule::default()
     };
-    Rules { pool_size, runnable_limit, classes: caps.iter().map(rule).collect() }
+    Rules { pool_size, runnable_limit, classes: caps.iter().map(rule).collect(), ..Rules::default() }
 }
 
 /// Counts how many run at once, and the most there ever were.

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["policy", "models", "workload"],
     &["plan", "regfile", "metrics", "pool"],
     &["scenario", "engine", "report"],
-    &["run"],
+    &["run", "verify"],
     &["cli"],
 ];
 

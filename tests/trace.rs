@@ -228,8 +228,8 @@ proptest! {
             0..40,
         ),
     ) {
-        let header = "atqsim-trace 1\nengine x\nvariant y\npool-size 2\nrunnable-limit 1\nclasses 2\nclass 0 requests max-waiting 3 called a\n\
-            class 1 work-queue cap 1 drain until-empty max-waiting 3 called b\nbegin";
+        let header = "atqsim-trace 1\nengine x\nvariant y\npool-size 2\nrunnable-limit 1\norder port\nwaiting-room none\nclasses 2\nclass 0 requests max-waiting 3 priority 0 keep-free 0 called a\n\
+            class 1 work-queue cap 1 drain until-empty max-waiting 3 priority 0 keep-free 0 called b\nbegin";
         let mut replayer = Replayer::default();
         for line in header.lines() {
             prop_assert_eq!(replayer.line(line), Ok(()));

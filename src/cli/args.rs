@@ -83,7 +83,7 @@ pub enum Command {
     },
     /// Compute the values of KB 281868 with the steps shown, and write them as a registry file
     Recommend(RecommendArgs),
-    /// Check what a run did against what the policy decides
+    /// Simulate reference queues and compare every figure with its exact value, or replay a decision log
     Verify(VerifyArgs),
 }
 

@@ -14,6 +14,7 @@ mod registry;
 mod running;
 mod scenarios;
 pub mod verify;
+pub mod verify_cases;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `verify`: what a run did is checked against what the policy decides.
+//! `verify`: reference queues (`verify_cases.rs`), or a decision log against what the policy decides.
 //!
 //! Not the replay itself, which is `policy::decision_log`'s. Called by `cli::main`.
 
@@ -11,6 +11,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::load::show;
 use super::output::print;
+use super::verify_cases::{self, CaseArgs};
 use crate::policy::decision_log::check::{Replayer, Tally, Trouble};
 use crate::problem::{Place, Problem};
 
@@ -19,18 +20,24 @@ const LINE_MOST: u64 = 1 << 20;
 
 /// Arguments of `verify`.
 #[derive(Clone, Debug, Args)]
-#[command(arg_required_else_help = true)]
 pub struct VerifyArgs {
     /// Replay a decision log (of `--trace FILE`) through a fresh dispatch; `-` for stdin
-    #[arg(long, value_name = "FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["case", "cases", "quick", "list", "show", "fresh", "case_seed"]
+    )]
     pub replay: Option<PathBuf>,
+    /// Which reference queues, where no log is replayed.
+    #[command(flatten)]
+    pub cases: CaseArgs,
 }
 
 /// `atqsim verify`.
 pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     match &args.replay {
         Some(path) => replay(path),
-        None => Ok(Exit::BadInput),
+        None => verify_cases::verify(&args.cases),
     }
 }
 

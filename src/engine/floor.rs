@@ -8,6 +8,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::EngineError;
+use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::{Metrics, Summary, Waiting};
@@ -61,6 +62,7 @@ pub(super) struct Floor {
     patience: BinaryHeap<Reverse<(Nanos, u64, ItemKey)>>,
     timers: u64,
     closed: bool,
+    observer: Option<Box<dyn Observer>>,
 }
 
 impl Floor {
@@ -74,7 +76,13 @@ impl Floor {
             patience: BinaryHeap::new(),
             timers: 0,
             closed: false,
+            observer: None,
         })
+    }
+
+    /// From now on somebody is told of every item; `None` for nobody. The answer is who was told before.
+    pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) -> Option<Box<dyn Observer>> {
+        std::mem::replace(&mut self.observer, observer)
     }
 
     /// When the next thing is due.
@@ -118,6 +126,9 @@ impl Floor {
         let Some(Place::Coming(item)) = self.place(key) else { return };
         let item = *item;
         let waiting = self.metrics.arrived(item.class, item.due, now);
+        if let Some(observer) = &mut self.observer {
+            observer.arrived(&item, now);
+        }
         self.slots[key.slot as usize].place = Place::Waiting(item, waiting, ticket);
         if let Some(at) = self.workload.gives_up_at(&item) {
             self.timers += 1;
@@ -130,6 +141,9 @@ impl Floor {
         let Some(Place::Coming(item)) = self.place(key) else { return };
         let item = *item;
         self.metrics.refused(item.class, now);
+        if let Some(observer) = &mut self.observer {
+            observer.refused(&item, now);
+        }
         self.end(key, &item, Outcome::Refused, now);
     }
 
@@ -138,6 +152,9 @@ impl Floor {
         let Some(Place::Waiting(item, waiting, _)) = self.place(key) else { return };
         let (item, waiting) = (*item, *waiting);
         self.metrics.gave_up(item.class, waiting, now);
+        if let Some(observer) = &mut self.observer {
+            observer.gave_up(&item, now);
+        }
         self.end(key, &item, Outcome::GaveUp, now);
     }
 
@@ -149,6 +166,9 @@ impl Floor {
         let Some(Place::Waiting(item, waiting, _)) = self.place(key) else { return false };
         let (item, waiting) = (*item, *waiting);
         self.metrics.started(item.class, waiting, now);
+        if let Some(observer) = &mut self.observer {
+            observer.started(&item, now);
+        }
         self.slots[key.slot as usize].place = Place::InService(item, now);
         true
     }
@@ -174,6 +194,9 @@ impl Floor {
         let Some(Place::InService(item, started)) = self.place(key) else { return None };
         let (item, started) = (*item, *started);
         self.metrics.finished(item.class, started, outcome, now);
+        if let Some(observer) = &mut self.observer {
+            observer.finished(&item, outcome, now);
+        }
         self.end(key, &item, outcome, now)
     }
 
@@ -213,7 +236,10 @@ impl Floor {
             match self.pop_due(Nanos(end.0.saturating_sub(1))) {
                 Some(Due::Submit(_, class, due)) => {
                     let room = plan.classes[class.index()].rule.max_waiting as u64;
-                    if self.metrics.waiting(class) < room {
+                    let waiting = |at| self.metrics.waiting(ClassId(at as u16));
+                    let all: u64 = (0..plan.classes.len()).map(waiting).sum();
+                    let shared = plan.pool.waiting_room.is_none_or(|room| all < room as u64);
+                    if shared && self.metrics.waiting(class) < room {
                         self.metrics.arrived(class, due, end);
                     } else {
                         self.metrics.refused(class, end);
@@ -238,6 +264,9 @@ impl Floor {
         let after = self.workload.after(item, outcome, now);
         if let Some(end) = after.ended {
             self.metrics.journey_ended(end, now);
+            if let Some(observer) = &mut self.observer {
+                observer.journey_ended(&end, now);
+            }
         }
         after.next.map(|next| self.admit(next))
     }

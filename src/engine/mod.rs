@@ -5,6 +5,7 @@
 //! prints nothing. Called by `run`.
 
 mod floor;
+pub mod observer;
 pub mod threaded;
 pub mod virtual_time;
 

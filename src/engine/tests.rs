@@ -55,7 +55,7 @@ fn plan(threads: u32, classes: &[(Kind, f64, Nanos)], seconds: u64, speed: f64) 
             .map(|(at, (kind, ..))| ClassPlan {
                 name: format!("class{at}"),
                 role: Role::Protocol,
-                rule: ClassRule { kind: *kind, max_waiting: usize::MAX },
+                rule: ClassRule { kind: *kind, ..ClassRule::default() },
             })
             .collect(),
         load: Arc::new(LoadSpec {

@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::floor::{Due, Floor, ItemKey};
+use super::observer::Observer;
 use super::{EngineError, Options, RunOutput};
 use crate::ids::{ClassId, ThreadId};
 use crate::item::Outcome;
@@ -67,6 +68,18 @@ struct Engine<'a> {
 /// # Errors
 /// [`EngineError::TimeStandsStill`].
 pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError> {
+    observe(plan, options, None).map(|(output, _)| output)
+}
+
+/// Runs a plan in virtual time and tells `observer` of every item; the answer has the observer again.
+///
+/// # Errors
+/// [`EngineError::TimeStandsStill`].
+pub fn observe(
+    plan: &Plan,
+    options: &Options<'_>,
+    observer: Option<Box<dyn Observer>>,
+) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
     let mut engine = Engine {
         plan,
         floor: Floor::new(plan)?,
@@ -84,10 +97,12 @@ pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError>
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
     };
+    engine.floor.observe(observer);
     let interrupted = engine.run(options)?;
+    let observer = engine.floor.observe(None);
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
-    Ok(RunOutput {
+    let output = RunOutput {
         summary: engine.floor.close(plan, end),
         counts: (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect(),
         host: None,
@@ -96,7 +111,8 @@ pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError>
         panics: engine.panics,
         trace_lines,
         log: engine.log,
-    })
+    };
+    Ok((output, observer))
 }
 
 impl Engine<'_> {

@@ -100,6 +100,8 @@ impl Plan {
             pool_size: self.pool.size,
             runnable_limit: self.pool.runnable_limit,
             classes: self.classes.iter().map(|class| class.rule).collect(),
+            order: self.assumptions.order,
+            waiting_room: self.pool.waiting_room,
         }
     }
 

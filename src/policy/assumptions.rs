@@ -5,6 +5,7 @@
 //! `recommend`, `dispatch` and `regfile`, listed by `report` and `cli`.
 
 use super::drain::Drain;
+use super::order::Order;
 use crate::problem::{Place, Problem, nearest};
 
 /// An enum whose variants have one kebab-case name each.
@@ -110,6 +111,8 @@ pub struct Assumptions {
     pub light_queue_threads: u32,
     /// How long a granted thread serves its queue.
     pub drain: Drain,
+    /// In which order waiting items get the free threads.
+    pub order: Order,
     /// Which registry key counts.
     pub queuing_key: QueuingKey,
 }
@@ -125,6 +128,7 @@ impl Default for Assumptions {
             heavy_queues: vec![SmtpQueue::PreCategorization, SmtpQueue::LocalDelivery],
             light_queue_threads: 1,
             drain: Drain::UntilEmpty,
+            order: Order::Port,
             queuing_key: QueuingKey::Queuing,
         }
     }
@@ -203,6 +207,7 @@ impl Assumptions {
             "additional_rounding" => self.additional_rounding = Rounding::from_name(value).ok_or_else(wrong)?,
             "formula_divisor" => self.formula_divisor = FormulaDivisor::from_name(value).ok_or_else(wrong)?,
             "queuing_key" => self.queuing_key = QueuingKey::from_name(value).ok_or_else(wrong)?,
+            "order" => self.order = Order::from_name(value).ok_or_else(wrong)?,
             "drain" => self.drain = Drain::from_name(value).ok_or_else(wrong)?,
             "max_pool_threads_default" => self.max_pool_threads_default = number()?,
             "listen_backlog_default" => self.listen_backlog_default = number()?,
@@ -278,7 +283,7 @@ impl Assumptions {
         ]
     }
 
-    fn list_of_queues(&self) -> [Assumption; 5] {
+    fn list_of_queues(&self) -> [Assumption; 6] {
         let heavy: Vec<&str> = SmtpQueue::ALL.iter().filter(|&&q| self.is_heavy(q)).map(|q| q.name()).collect();
         [
             Assumption {
@@ -302,6 +307,14 @@ impl Assumptions {
                 choices: "until-empty, messages-N",
                 why: "how long a thread stays with a queue that asked for it is not published",
                 source: "KB 281868",
+            },
+            Assumption {
+                name: "assumptions.order",
+                value: self.order.name().into(),
+                choices: "port, priority, oldest-eligible, reserve",
+                why: "threads are taken to leave the completion port in its order; the other orders are ours, to ask what \
+                      they would change",
+                source: "Microsoft, I/O Completion Ports",
             },
             Assumption {
                 name: "assumptions.counted_servers",
@@ -399,6 +412,7 @@ mod tests {
             ("formula_divisor", "virtual-servers"),
             ("queuing_key", "parameters"),
             ("drain", "messages-8"),
+            ("order", "priority"),
             ("max_pool_threads_default", "10"),
             ("listen_backlog_default", "15"),
             ("light_queue_threads", "2"),

@@ -18,12 +18,22 @@
 //! * **Empty grant.** A granted thread that finds its queue empty consumes the packet in no time and takes the next.
 //! * **End of a turn.** The thread releases its grant, the queue posts the replacement at the tail, then the thread
 //!   takes the head of the port.
+//! * **Other orders.** Where a scenario asks for one (`order.rs`), there are no packets: whenever a thread is free, the
+//!   order picks the class. Caps, growth and the runnable limit are the same; the drain rule is not used.
 //! * **Growth.** A thread is created when a packet waits, no thread is idle, and fewer than the pool's size exist.
 //!   `Guess:` growth timing is published nowhere.
 
+#[cfg(debug_assertions)]
+mod check;
+mod events;
+mod ordered;
+
 use std::collections::VecDeque;
 
+pub use events::{Decision, Event, Ticket};
+
 use super::drain::Drain;
+use super::order::{Order, may_start};
 use crate::ids::{ClassId, ThreadId};
 
 /// Everything a [`Dispatch`] needs to know before its first event.
@@ -35,6 +45,18 @@ pub struct Rules {
     pub runnable_limit: u32,
     /// The classes, indexed by [`ClassId`].
     pub classes: Vec<ClassRule>,
+    /// In which order waiting items get the free threads.
+    pub order: Order,
+    /// Most items of all classes together that may wait; one more that cannot start at once is refused. `None`: no
+    /// bound but each class's own.
+    pub waiting_room: Option<usize>,
+}
+
+impl Default for Rules {
+    /// One thread, no class, no limit, the port's order.
+    fn default() -> Rules {
+        Rules { pool_size: 1, runnable_limit: u32::MAX, classes: Vec::new(), order: Order::Port, waiting_room: None }
+    }
 }
 
 /// What one class may do.
@@ -44,6 +66,17 @@ pub struct ClassRule {
     pub kind: Kind,
     /// Most items that may wait; one more is refused.
     pub max_waiting: usize,
+    /// Smaller is served first; counts under [`Order::Priority`] and [`Order::Reserve`].
+    pub priority: u32,
+    /// The class starts an item only while more threads than this are idle; counts under [`Order::Reserve`].
+    pub keep_free: u32,
+}
+
+impl Default for ClassRule {
+    /// Requests without a bound.
+    fn default() -> ClassRule {
+        ClassRule { kind: Kind::Requests, max_waiting: usize::MAX, priority: 0, keep_free: 0 }
+    }
 }
 
 /// How items of a class reach the port.
@@ -58,161 +91,6 @@ pub enum Kind {
         /// When a granted thread goes back to the port.
         drain: Drain,
     },
-}
-
-/// Names one submitted item, so that it can be withdrawn while it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
-    pub(super) slot: u32,
-    pub(super) seq: u64,
-}
-
-impl Ticket {
-    /// The item's number in the order of submission, from 0.
-    #[must_use]
-    pub fn seq(self) -> u64 {
-        self.seq
-    }
-}
-
-/// What happens to the pool. `J` is whatever the caller wants handed to a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event<J> {
-    /// An item arrives.
-    Submit {
-        /// Its class.
-        class: ClassId,
-        /// What the thread is to do.
-        job: J,
-    },
-    /// The client of a waiting item gives up.
-    GiveUp {
-        /// The answer to its submission.
-        ticket: Ticket,
-    },
-    /// A thread that was to be created runs, and asks the port for the first time.
-    ThreadStarted {
-        /// The id given with [`Decision::Create`].
-        thread: ThreadId,
-    },
-    /// A thread that was to be created cannot be had.
-    ThreadRefused {
-        /// The id given with [`Decision::Create`].
-        thread: ThreadId,
-    },
-    /// A busy thread begins to wait for something outside: it is not runnable.
-    Blocks {
-        /// Which.
-        thread: ThreadId,
-    },
-    /// A waiting thread goes on: it is runnable again.
-    Wakes {
-        /// Which.
-        thread: ThreadId,
-    },
-    /// A busy thread has finished its item.
-    Finishes {
-        /// Which.
-        thread: ThreadId,
-    },
-    /// An idle thread has had nothing to do for `ThreadTimeout`.
-    IdleTooLong {
-        /// Which.
-        thread: ThreadId,
-    },
-    /// A work queue's cap changes. Lowering it takes no thread away; no effect on a class of requests.
-    SetCap {
-        /// The work queue.
-        class: ClassId,
-        /// The new cap; 0 counts as 1.
-        cap: u32,
-    },
-    /// The pool's size changes. Surplus idle threads retire now, busy ones when they finish.
-    SetPoolSize {
-        /// The new size; 0 counts as 1.
-        size: u32,
-    },
-}
-
-/// What is to be done about an event, in order.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision<J> {
-    /// The submitted item was taken in. If a thread is there for it, its [`Decision::Start`] follows.
-    Queued {
-        /// Its name for a later [`Event::GiveUp`].
-        ticket: Ticket,
-    },
-    /// The submitted item finds no room to wait.
-    Refused {
-        /// What was submitted.
-        job: J,
-    },
-    /// `thread` is to serve this item now.
-    Start {
-        /// Which thread: idle until now, just started, or the one that has just finished.
-        thread: ThreadId,
-        /// The item's class.
-        class: ClassId,
-        /// The item's number in the order of submission.
-        seq: u64,
-        /// What was submitted.
-        job: J,
-    },
-    /// The item has left without being served.
-    Left {
-        /// What was submitted.
-        job: J,
-    },
-    /// A thread is to be created; answer with [`Event::ThreadStarted`] or [`Event::ThreadRefused`].
-    Create {
-        /// Its id.
-        thread: ThreadId,
-    },
-    /// `thread` has nothing to do and waits at the port.
-    Idle {
-        /// Which.
-        thread: ThreadId,
-    },
-    /// `thread` is to end.
-    Retire {
-        /// Which; its id may be used again.
-        thread: ThreadId,
-    },
-}
-
-impl<J> Event<J> {
-    /// The event without the job, for a log.
-    #[must_use]
-    pub fn erased(&self) -> Event<()> {
-        match *self {
-            Event::Submit { class, .. } => Event::Submit { class, job: () },
-            Event::GiveUp { ticket } => Event::GiveUp { ticket },
-            Event::ThreadStarted { thread } => Event::ThreadStarted { thread },
-            Event::ThreadRefused { thread } => Event::ThreadRefused { thread },
-            Event::Blocks { thread } => Event::Blocks { thread },
-            Event::Wakes { thread } => Event::Wakes { thread },
-            Event::Finishes { thread } => Event::Finishes { thread },
-            Event::IdleTooLong { thread } => Event::IdleTooLong { thread },
-            Event::SetCap { class, cap } => Event::SetCap { class, cap },
-            Event::SetPoolSize { size } => Event::SetPoolSize { size },
-        }
-    }
-}
-
-impl<J> Decision<J> {
-    /// The decision without the job, for a log.
-    pub fn erased(&self) -> Decision<()> {
-        match *self {
-            Decision::Queued { ticket } => Decision::Queued { ticket },
-            Decision::Refused { .. } => Decision::Refused { job: () },
-            Decision::Start { thread, class, seq, .. } => Decision::Start { thread, class, seq, job: () },
-            Decision::Left { .. } => Decision::Left { job: () },
-            Decision::Create { thread } => Decision::Create { thread },
-            Decision::Idle { thread } => Decision::Idle { thread },
-            Decision::Retire { thread } => Decision::Retire { thread },
-        }
-    }
 }
 
 /// Counts of one class.
@@ -275,7 +153,9 @@ struct Slot<J> {
 struct Class {
     kind: Kind,
     max_waiting: usize,
-    /// Slots in order of arrival; used by work queues only. May hold slots whose item has left.
+    priority: u32,
+    keep_free: u32,
+    /// Slots in order of arrival; used by work queues, and by every class where the order is not the port's. May hold slots whose item has left.
     queue: VecDeque<u32>,
     counts: ClassCounts,
 }
@@ -301,6 +181,8 @@ pub struct Dispatch<J> {
     runnable: u32,
     goal: u32,
     runnable_limit: u32,
+    order: Order,
+    waiting_room: Option<usize>,
     next_seq: u64,
 }
 
@@ -314,6 +196,8 @@ impl<J> Dispatch<J> {
                 Kind::Requests => Kind::Requests,
             },
             max_waiting: rule.max_waiting,
+            priority: rule.priority,
+            keep_free: rule.keep_free,
             queue: VecDeque::new(),
             counts: ClassCounts::default(),
         };
@@ -333,6 +217,8 @@ impl<J> Dispatch<J> {
             runnable: 0,
             goal: rules.pool_size.max(1),
             runnable_limit: rules.runnable_limit.max(1),
+            order: rules.order,
+            waiting_room: rules.waiting_room,
             next_seq: 0,
         }
     }
@@ -436,11 +322,10 @@ impl<J> Dispatch<J> {
     }
 
     fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
-        let state = &mut self.classes[class.index()];
-        let room = state.counts.waiting < state.max_waiting;
-        let without_room = state.max_waiting == 0;
+        let state = &self.classes[class.index()];
+        let room = state.counts.waiting < state.max_waiting && self.room_for_all();
         // An item that a thread can take at once needs no room to wait in.
-        let taken = room || (without_room && self.would_start_at_once(class));
+        let taken = room || self.would_start_at_once(class);
         if !taken {
             out.push(Decision::Refused { job });
             return;
@@ -460,8 +345,8 @@ impl<J> Dispatch<J> {
         let state = &mut self.classes[class.index()];
         state.counts.waiting += 1;
         match state.kind {
-            Kind::Requests => self.port.push_back(Packet::Request(slot)),
-            Kind::WorkQueue { .. } => {
+            Kind::Requests if self.order == Order::Port => self.port.push_back(Packet::Request(slot)),
+            _ => {
                 state.queue.push_back(slot);
                 self.post(class);
             }
@@ -477,7 +362,14 @@ impl<J> Dispatch<J> {
             Kind::WorkQueue { cap, .. } => state.counts.requested + state.counts.granted < cap,
         };
         let thread = !self.idle.is_empty() || self.live + self.starting < self.goal;
-        below_cap && thread && self.port.is_empty() && self.runnable < self.runnable_limit
+        let kept = self.order == Order::Reserve && !may_start(self.free_threads(), state.keep_free);
+        below_cap && thread && !kept && self.port.is_empty() && self.runnable < self.runnable_limit
+    }
+
+    /// Whether the waiting room that all classes share has a place.
+    fn room_for_all(&self) -> bool {
+        let waiting = || self.classes.iter().map(|class| class.counts.waiting).sum::<usize>();
+        self.waiting_room.is_none_or(|room| waiting() < room)
     }
 
     fn give_up(&mut self, ticket: Ticket, out: &mut Vec<Decision<J>>) {
@@ -489,8 +381,8 @@ impl<J> Dispatch<J> {
         let class = &mut self.classes[slot.class.index()];
         class.counts.waiting -= 1;
         match class.kind {
-            Kind::Requests => self.gone_in_port += 1,
-            Kind::WorkQueue { .. } => self.gone_in_queues += 1,
+            Kind::Requests if self.order == Order::Port => self.gone_in_port += 1,
+            _ => self.gone_in_queues += 1,
         }
         out.push(Decision::Left { job });
         let gone = self.gone_in_port + self.gone_in_queues;
@@ -530,7 +422,8 @@ impl<J> Dispatch<J> {
         self.busy -= 1;
         self.runnable -= 1;
         if let Kind::WorkQueue { cap, drain } = state.kind {
-            let keeps = drain.keeps_going(served_in_turn, state.counts.waiting)
+            let keeps = self.order == Order::Port
+                && drain.keeps_going(served_in_turn, state.counts.waiting)
                 && state.counts.granted <= cap
                 && self.live <= self.goal;
             if keeps {
@@ -549,7 +442,7 @@ impl<J> Dispatch<J> {
         if self.live > self.goal {
             self.retire(thread, out);
         } else if self.runnable < self.runnable_limit
-            && let Some(slot) = self.pop_port()
+            && let Some(slot) = self.next_slot()
         {
             self.start(thread, slot, 1, out);
         } else {
@@ -562,16 +455,14 @@ impl<J> Dispatch<J> {
     /// Hands packets to idle threads, the most recent first, as long as the runnable limit allows.
     fn release_idle(&mut self, out: &mut Vec<Decision<J>>) {
         while !self.idle.is_empty() && self.runnable < self.runnable_limit {
-            let Some(slot) = self.pop_port() else { return };
+            let Some(slot) = self.next_slot() else { return };
             let thread = self.idle.pop().expect("an idle thread");
             self.start(thread, slot, 1, out);
         }
     }
 
     fn grow(&mut self, out: &mut Vec<Decision<J>>) {
-        while self.idle.is_empty()
-            && self.live + self.starting < self.goal
-            && self.port.len() - self.gone_in_port > self.starting as usize
+        while self.idle.is_empty() && self.live + self.starting < self.goal && self.startable() > self.starting as usize
         {
             let thread = self.free_threads.pop().unwrap_or_else(|| {
                 self.threads.push(Thread::Absent);
@@ -600,11 +491,24 @@ impl<J> Dispatch<J> {
     fn post(&mut self, class: ClassId) {
         let state = &mut self.classes[class.index()];
         let Kind::WorkQueue { cap, .. } = state.kind else { return };
+        if self.order != Order::Port {
+            return;
+        }
         let counts = &mut state.counts;
         while (counts.requested as usize) < counts.waiting && counts.requested + counts.granted < cap {
             counts.requested += 1;
             self.port.push_back(Packet::ThreadRequest(class));
         }
+    }
+
+    /// The item that a free thread gets.
+    fn next_slot(&mut self) -> Option<u32> {
+        if self.order == Order::Port { self.pop_port() } else { self.pop_ordered() }
+    }
+
+    /// How many waiting items could use a thread of their own.
+    fn startable(&self) -> usize {
+        if self.order == Order::Port { self.port.len() - self.gone_in_port } else { self.startable_ordered() }
     }
 
     /// The item at the head of the port, with its packet consumed.
@@ -665,32 +569,5 @@ impl<J> Dispatch<J> {
         };
         assert_ne!(*waits, now, "{thread:?} waits or wakes twice");
         *waits = now;
-    }
-
-    /// What must hold between any two events.
-    #[cfg(debug_assertions)]
-    fn check(&self) {
-        let busy = self.threads.iter().filter(|t| matches!(t, Thread::Busy { .. })).count();
-        let runnable = self.threads.iter().filter(|t| matches!(t, Thread::Busy { waits: false, .. })).count();
-        assert_eq!(self.busy as usize, busy);
-        assert_eq!(self.runnable as usize, runnable);
-        assert_eq!(self.live as usize, busy + self.idle.len());
-        assert_eq!(self.busy, self.classes.iter().map(|c| c.counts.busy_threads).sum::<u32>());
-        let free_slot = self.runnable < self.runnable_limit;
-        let packet = self.port.len() > self.gone_in_port;
-        assert!(!(packet && free_slot && !self.idle.is_empty()), "an idle thread, a packet and a free runnable slot");
-        assert!(
-            !(packet && self.idle.is_empty() && self.starting == 0 && self.live < self.goal),
-            "a packet waits and no thread is created"
-        );
-        for class in &self.classes {
-            if let Kind::WorkQueue { cap, .. } = class.kind {
-                let c = class.counts;
-                assert!(c.granted >= c.busy_threads);
-                // Posting stops at the cap; only a cap that was lowered meanwhile can lie below what is out.
-                let wants_more = (c.requested as usize) < c.waiting && c.requested + c.granted < cap;
-                assert!(!wants_more, "a thread request that the rule allows was not posted");
-            }
-        }
     }
 }

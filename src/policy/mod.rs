@@ -8,6 +8,7 @@ pub mod cap;
 pub mod decision_log;
 pub mod dispatch;
 pub mod drain;
+pub mod order;
 pub mod processors;
 pub mod recommend;
 pub mod registry;

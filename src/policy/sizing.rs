@@ -59,6 +59,8 @@ pub struct PoolShape {
     pub runnable_limit: u32,
     /// `ThreadTimeout`: seconds of idleness after which a thread ends.
     pub thread_timeout_s: u32,
+    /// The most items of all classes together that may wait; `None`: only each class's own bound counts.
+    pub waiting_room: Option<usize>,
     /// The computation, one readable line a step.
     pub steps: Vec<String>,
 }
@@ -126,6 +128,7 @@ pub fn pool_shape(
         // Guess: 0 counts as the shortest time there is. Taken literally, a thread that is kept from the port by the
         // limit of runnable threads would end and be created again without any time going by.
         thread_timeout_s: effective(ValueId::ThreadTimeout).max(1),
+        waiting_room: None,
         steps: Vec::new(),
     };
     shape.steps = steps(machine, &shape);

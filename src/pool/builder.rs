@@ -178,11 +178,13 @@ impl Builder {
                 }
             },
             max_waiting: *max_waiting,
+            ..ClassRule::default()
         };
         let rules = self.rules.unwrap_or_else(|| Rules {
             pool_size: size,
             runnable_limit: self.runnable_limit,
             classes: self.classes.iter().map(rule).collect(),
+            ..Rules::default()
         });
         AtqPool::with(Shared {
             state: Mutex::new(State {

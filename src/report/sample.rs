@@ -59,7 +59,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
     let class = |(name, role): (&str, Role)| ClassPlan {
         name: name.into(),
         role,
-        rule: ClassRule { kind: rule(role), max_waiting: 100_000 },
+        rule: ClassRule { kind: rule(role), max_waiting: 100_000, ..ClassRule::default() },
     };
     Plan {
         title: "KB 281868: POP3 and IMAP4 users beside a busy SMTP service".into(),

@@ -6,6 +6,7 @@ use super::services::drain;
 use super::tree::Node;
 use super::walk::{Fields, Walk};
 use crate::policy::assumptions::{AdditionalThreads, Assumptions, FormulaDivisor, QueuingKey, Rounding, SmtpQueue};
+use crate::policy::order::Order;
 use crate::policy::registry::{Registry, find_by_name};
 use crate::problem::{Place, Problem};
 
@@ -37,6 +38,8 @@ pub(super) fn assumptions(root: &mut Fields<'_, '_>) -> Assumptions {
     let drain_name = fields.path("drain");
     let found = fields.take("drain").and_then(|node| drain(fields.walk, node, &drain_name));
     result.drain = found.unwrap_or(result.drain);
+    let names = Order::ALL.iter().map(|v| v.name()).collect::<Vec<_>>();
+    result.order = fields.choice("order", &names).and_then(Order::from_name).unwrap_or(result.order);
     if let Some(node) = fields.take("heavy_queues") {
         result.heavy_queues = heavy_queues(fields.walk, node, &fields.path("heavy_queues"));
     }

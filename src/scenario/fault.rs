@@ -111,7 +111,8 @@ fn classes(walk: &Walk<'_>, node: &Node, name: &str, stages: &Stages) -> Vec<Tar
     let Some(found) = walk.text(node, name) else { return Vec::new() };
     let hit = |class: &crate::plan::ClassPlan| {
         let queue = class.name.split_once('.').map(|(_, queue)| queue);
-        class.name == found || queue == Some(found) || (found == "smtp" && class.role != Role::Protocol)
+        let own = stages.general.iter().any(|(name, _)| *name == class.name);
+        class.name == found || queue == Some(found) || (found == "smtp" && class.role != Role::Protocol && !own)
     };
     let targets: Vec<Target> = stages
         .classes

@@ -31,7 +31,8 @@ const TIMES: (f64, f64) = (1e-6, 1e6);
 /// The least pause of a closed client, on average: one that is refused and comes again at once would stop the clock.
 const PAUSE_LEAST: Nanos = Nanos::from_micros(1);
 
-const SERVICES: [&str; 3] = ["smtp", "pop3", "imap4"];
+/// The services that are known by name; the others are the scenario's own classes.
+pub(super) const SERVICES: [&str; 3] = ["smtp", "pop3", "imap4"];
 
 /// Every source of load.
 pub(super) fn loads(
@@ -124,8 +125,8 @@ impl Reader<'_, '_> {
         let mut fields = walk.table(&entry.node, &format!("load.{}", entry.key))?;
         let service_name = fields.path("service");
         let service = fields
-            .need("service", "write service = \"smtp\", \"pop3\" or \"imap4\"")
-            .and_then(|node| walk.choice(node, &service_name, &SERVICES).map(|service| (service, &node.origin)));
+            .need("service", "write service = \"smtp\", \"pop3\", \"imap4\" or the name of a class")
+            .and_then(|node| self.service(node, &service_name).map(|service| (service, &node.origin)));
         if let Some((service, origin)) = service
             && !self.has(service)
         {
@@ -144,9 +145,27 @@ impl Reader<'_, '_> {
         (!(self.replaced && service == Some("smtp"))).then_some(source)
     }
 
+    /// One of the three services, or a class of the scenario's own.
+    fn service<'n>(&self, node: &'n Node, name: &str) -> Option<&'n str> {
+        if let Value::Text(text) = &node.value
+            && self.general(text).is_some()
+        {
+            return Some(text);
+        }
+        let mut known: Vec<&str> = SERVICES.to_vec();
+        known.extend(self.stages.general.iter().map(|(name, _)| name.as_str()));
+        self.walk.one_of(node, name, &known)?;
+        SERVICES.iter().copied().find(|service| matches!(&node.value, Value::Text(text) if text == service))
+    }
+
+    fn general(&self, service: &str) -> Option<StageId> {
+        self.stages.general.iter().find(|(name, _)| name == service).map(|(_, stage)| *stage)
+    }
+
     fn has(&self, service: &str) -> bool {
         match service {
             "smtp" => self.stages.smtp.is_some(),
+            _ if self.general(service).is_some() => true,
             _ => self.commands(service).is_some(),
         }
     }
@@ -300,12 +319,20 @@ impl Reader<'_, '_> {
         let parts = ["script", "messages", "think"].map(|key| (key, fields.take(key)));
         let service = service?;
         let is_replay = matches!(arrivals, Some(Arrivals::Trace(_)));
-        if service == "smtp" || is_replay {
+        let general = self.general(service);
+        if service == "smtp" || is_replay || general.is_some() {
             for (key, node) in parts {
                 if let Some(node) = node {
-                    let message = format!("{} does not belong to a load of smtp", fields.path(key));
-                    walk.error(&node.origin, message, "remove it: SMTP messages have no script");
+                    let message = format!("{} does not belong to a load of {service}", fields.path(key));
+                    let remedy = match general {
+                        Some(_) => "remove it: the items of a class of your own have no script",
+                        None => "remove it: SMTP messages have no script",
+                    };
+                    walk.error(&node.origin, message, remedy);
                 }
+            }
+            if let (Some(stage), false) = (general, is_replay) {
+                return Some(Journey::Message(stage));
             }
             return if is_replay { Some(Journey::Row) } else { self.stages.smtp.map(|e| Journey::Message(e.message)) };
         }

@@ -12,6 +12,7 @@ mod assumed;
 mod base;
 pub mod builtin;
 mod fault;
+mod general;
 mod load;
 mod samples;
 mod service_time;
@@ -158,6 +159,9 @@ struct Basics {
     starvation_after: Nanos,
     processors: u32,
     memory_mb: u64,
+    /// `node.threads`, and where it was written.
+    threads: Option<(u32, Origin)>,
+    waiting_room: Option<usize>,
 }
 
 fn basics(root: &mut Fields<'_, '_>) -> Basics {
@@ -172,13 +176,15 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
     let speed = root.number("speed", (1e-6, 1e6), 1.0);
     let remedy = "correct it, or remove it for the default of 1s";
     let starvation_after = root.time("starvation_after", Nanos(1), remedy).unwrap_or(Nanos::SECOND);
-    let (mut processors, mut memory_mb) = (1, 1024);
+    let (mut processors, mut memory_mb, mut threads, mut waiting_room) = (1, 1024, None, None);
     if let Some(node) = root.need("node", "give a section [node] with `processors` and `memory_mb`")
         && let Some(mut fields) = walk.table(node, "node")
     {
         let remedy = "give the number of emulated processors, like 2";
         processors = fields.need_whole("processors", (1, 1024), remedy).unwrap_or(1) as u32;
         memory_mb = fields.whole("memory_mb", (1, 1 << 40), 1024);
+        threads = general::threads(&mut fields);
+        waiting_room = general::waiting_room(&mut fields);
         fields.finish();
     }
     Basics {
@@ -189,6 +195,8 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
         starvation_after,
         processors,
         memory_mb,
+        threads,
+        waiting_room,
     }
 }
 
@@ -198,6 +206,10 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     let basics = basics(&mut fields);
     let assumptions = assumptions(&mut fields);
     let services = services::services(&mut fields);
+    let general = general::classes(&mut fields, &assumptions);
+    if services.is_empty() && general.is_empty() {
+        walk.error(&root.origin, "there is no service", "give [smtp], [pop3], [imap4] or [class.NAME]");
+    }
     let machine = Machine {
         processors: basics.processors,
         memory_mb: basics.memory_mb,
@@ -206,9 +218,17 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     fields.take("registry");
     fields.take("variant");
     let registry = registry(walk, root, variant, &machine, &assumptions);
-    let (pool, problems) = pool_shape(&machine, &registry, &assumptions);
+    let (mut pool, problems) = pool_shape(&machine, &registry, &assumptions);
     problems.into_iter().for_each(|problem| walk.note(placed(walk, root, &registry, problem)));
-    let stages = stages(&services, &assumptions, Caps::of(pool.as_ref()));
+    if let Some(pool) = &mut pool {
+        pool.waiting_room = basics.waiting_room;
+    }
+    if let Some((threads, origin)) = &basics.threads {
+        general::check_threads(walk, origin, root, &services, &registry);
+        pool.iter_mut().for_each(|pool| general::shape(pool, *threads));
+    }
+    let mut stages = stages(&services, &assumptions, Caps::of(pool.as_ref()));
+    stages.general = general::add(walk, &general, &mut stages, pool.as_ref(), &assumptions);
     let sources = load::loads(&mut fields, &stages, basics.duration, overrides.replay.as_ref());
     let faults = fault::faults(&mut fields, &stages, basics.duration);
     let asserts = asserts::asserts(&mut fields, &stages.classes, &variant.name, names);

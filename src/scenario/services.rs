@@ -30,6 +30,11 @@ pub(super) struct Services {
 }
 
 impl Services {
+    /// Whether the scenario has none of the three.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pop3.is_none() && self.imap4.is_none() && self.smtp.is_none()
+    }
+
     /// How many SMTP virtual servers start.
     pub(super) fn virtual_servers(&self) -> u32 {
         self.smtp.as_ref().map_or(0, |smtp| smtp.virtual_servers)
@@ -83,9 +88,6 @@ pub(super) fn services(root: &mut Fields<'_, '_>) -> Services {
         imap4: root.table("imap4").map(|fields| protocol(fields, "imap4")),
         smtp: root.table("smtp").map(smtp),
     };
-    if services.pop3.is_none() && services.imap4.is_none() && services.smtp.is_none() {
-        root.walk.error(root.origin, "there is no service", "give [smtp], [pop3] or [imap4], or several of them");
-    }
     services
 }
 

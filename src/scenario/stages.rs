@@ -20,6 +20,8 @@ pub(super) struct Stages {
     pub(super) pop3: Option<Vec<(String, StageId)>>,
     pub(super) imap4: Option<Vec<(String, StageId)>>,
     pub(super) smtp: Option<SmtpEntry>,
+    /// Classes of the scenario's own, by name.
+    pub(super) general: Vec<(String, StageId)>,
 }
 
 /// Where SMTP load enters.
@@ -61,8 +63,8 @@ pub(super) fn stages(services: &Services, assumptions: &Assumptions, caps: Caps)
 }
 
 impl Stages {
-    fn add_class(&mut self, name: String, role: Role, kind: Kind, max_waiting: usize) -> ClassId {
-        self.classes.push(ClassPlan { name, role, rule: ClassRule { kind, max_waiting } });
+    pub(super) fn add_class(&mut self, name: String, role: Role, rule: ClassRule) -> ClassId {
+        self.classes.push(ClassPlan { name, role, rule });
         ClassId((self.classes.len() - 1) as u16)
     }
 
@@ -73,7 +75,7 @@ impl Stages {
     }
 
     fn add_protocol(&mut self, name: &str, protocol: &Protocol) -> Vec<(String, StageId)> {
-        let class = self.add_class(name.to_string(), Role::Protocol, Kind::Requests, protocol.waiting.most);
+        let class = self.add_class(name.to_string(), Role::Protocol, requests(protocol.waiting.most));
         let mut commands = Vec::new();
         for (command, phases) in &protocol.commands {
             let shown = format!("{name} {}", command.to_uppercase());
@@ -86,7 +88,7 @@ impl Stages {
 
     fn add_smtp(&mut self, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) {
         let (waiting, phases) = &smtp.inbound;
-        let class = self.add_class("smtp-in".to_string(), Role::SmtpIn, Kind::Requests, waiting.most);
+        let class = self.add_class("smtp-in".to_string(), Role::SmtpIn, requests(waiting.most));
         let request = self.add_stage("smtp-in request".to_string(), class, phases, Some(waiting));
         let message = self.add_stage("smtp-in message".to_string(), class, phases, Some(waiting));
         self.smtp = Some(SmtpEntry { message, request });
@@ -146,12 +148,17 @@ impl Stages {
             false => (Role::LightQueue, caps.light),
         };
         let kind = Kind::WorkQueue { cap, drain: own.drain.unwrap_or(assumptions.drain) };
-        self.add_class(format!("smtp{number}.{}", queue.name()), role, kind, max_waiting)
+        let rule = ClassRule { kind, max_waiting, ..ClassRule::default() };
+        self.add_class(format!("smtp{number}.{}", queue.name()), role, rule)
     }
 }
 
+fn requests(max_waiting: usize) -> ClassRule {
+    ClassRule { kind: Kind::Requests, max_waiting, ..ClassRule::default() }
+}
+
 /// A route without the ways that nobody goes.
-fn route(mut branches: Vec<Branch>) -> Then {
+pub(super) fn route(mut branches: Vec<Branch>) -> Then {
     branches.retain(|branch| branch.share > 0.0);
     Then::Route(branches)
 }

@@ -195,6 +195,11 @@ impl<'a> Walk<'a> {
 
     /// One of these words.
     pub(super) fn choice(&self, node: &Node, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        self.one_of(node, name, words)
+    }
+
+    /// One of these words, which the scenario itself may have made.
+    pub(super) fn one_of<'w>(&self, node: &Node, name: &str, words: &[&'w str]) -> Option<&'w str> {
         let found = match &node.value {
             Value::Text(text) => text.as_str(),
             _ => "",

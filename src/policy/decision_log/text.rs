@@ -6,9 +6,11 @@
 //! variant tuned
 //! pool-size 44
 //! runnable-limit 2
+//! order port
+//! waiting-room none
 //! classes 2
-//! class 0 requests max-waiting 1000000 called pop3
-//! class 1 work-queue cap 9 drain until-empty max-waiting 5000 called smtp1.dsn
+//! class 0 requests max-waiting 1000000 priority 0 keep-free 0 called pop3
+//! class 1 work-queue cap 9 drain until-empty max-waiting 5000 priority 0 keep-free 0 called smtp1.dsn
 //! begin
 //! +0 submit 1 -> queued 0/0 create t0
 //! +0 thread-started t0 -> start t0 1 #0
@@ -25,6 +27,7 @@ use super::LogLine;
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::dispatch::{ClassRule, Decision, Event, Kind, Rules, Ticket};
 use crate::policy::drain::Drain;
+use crate::policy::order::Order;
 use crate::time::Nanos;
 
 /// The version of the form.
@@ -52,16 +55,19 @@ impl Header {
     #[must_use]
     pub fn text(&self) -> String {
         // Taken apart field by field: a rule that is added and not written here would replay as another policy.
-        let Rules { pool_size, runnable_limit, classes } = &self.rules;
+        let Rules { pool_size, runnable_limit, classes, order, waiting_room } = &self.rules;
         let mut out = format!("{MAGIC} {VERSION}\nengine {}\nvariant {}\n", self.engine, self.variant);
-        let _ = write!(out, "pool-size {pool_size}\nrunnable-limit {runnable_limit}\nclasses {}\n", classes.len());
+        let _ = write!(out, "pool-size {pool_size}\nrunnable-limit {runnable_limit}\norder {}\n", order.name());
+        let room = waiting_room.map_or_else(|| "none".to_string(), |most| most.to_string());
+        let _ = write!(out, "waiting-room {room}\nclasses {}\n", classes.len());
         for (at, (rule, name)) in classes.iter().zip(&self.names).enumerate() {
-            let ClassRule { kind, max_waiting } = rule;
+            let ClassRule { kind, max_waiting, priority, keep_free } = rule;
             let kind = match kind {
                 Kind::Requests => "requests".to_string(),
                 Kind::WorkQueue { cap, drain } => format!("work-queue cap {cap} drain {drain}"),
             };
-            let _ = writeln!(out, "class {at} {kind} max-waiting {max_waiting} called {name}");
+            let rest = format!("priority {priority} keep-free {keep_free} called {name}");
+            let _ = writeln!(out, "class {at} {kind} max-waiting {max_waiting} {rest}");
         }
         out + BEGIN + "\n"
     }
@@ -74,6 +80,8 @@ pub(super) struct Partial {
     variant: Option<String>,
     pool_size: Option<u32>,
     runnable_limit: Option<u32>,
+    order: Option<Order>,
+    waiting_room: Option<Option<usize>>,
     classes: Option<usize>,
     rules: Vec<ClassRule>,
     names: Vec<String>,
@@ -91,6 +99,12 @@ impl Partial {
             "variant" => self.variant = Some(rest.to_string()),
             "pool-size" => self.pool_size = Some(whole(rest)?),
             "runnable-limit" => self.runnable_limit = Some(whole(rest)?),
+            "order" => {
+                let order = Order::from_name(rest).ok_or_else(|| format!("`{}` is no order", clipped(rest)))?;
+                self.order = Some(order);
+            }
+            "waiting-room" if rest == "none" => self.waiting_room = Some(None),
+            "waiting-room" => self.waiting_room = Some(Some(whole(rest)?)),
             "classes" => self.classes = Some(whole(rest)?),
             "class" => {
                 let (rule, name) = rest.split_once(" called ").ok_or("a class has no name")?;
@@ -127,6 +141,8 @@ impl Partial {
                 pool_size: need(self.pool_size, "pool-size")?,
                 runnable_limit: need(self.runnable_limit, "runnable-limit")?,
                 classes: std::mem::take(&mut self.rules),
+                order: need(self.order, "order")?,
+                waiting_room: need(self.waiting_room, "waiting-room")?,
             },
             names: std::mem::take(&mut self.names),
         })
@@ -147,7 +163,11 @@ fn class_rule(words: &mut Words<'_>) -> Result<ClassRule, String> {
         other => return Err(format!("`{}` is no kind of class", clipped(other))),
     };
     words.expect("max-waiting")?;
-    Ok(ClassRule { kind, max_waiting: words.whole()? })
+    let max_waiting = words.whole()?;
+    words.expect("priority")?;
+    let priority = words.whole()?;
+    words.expect("keep-free")?;
+    Ok(ClassRule { kind, max_waiting, priority, keep_free: words.whole()? })
 }
 
 /// Appends the line of an event that came `gap` after the one before, with its line's end.
@@ -360,7 +380,12 @@ mod tests {
             Just(Kind::Requests),
             (any::<u32>(), drain).prop_map(|(cap, drain)| Kind::WorkQueue { cap, drain })
         ];
-        (kind, any::<usize>()).prop_map(|(kind, max_waiting)| ClassRule { kind, max_waiting })
+        (kind, any::<(usize, u32, u32)>()).prop_map(|(kind, (max_waiting, priority, keep_free))| ClassRule {
+            kind,
+            max_waiting,
+            priority,
+            keep_free,
+        })
     }
 
     proptest! {
@@ -381,9 +406,12 @@ mod tests {
             sizes in (1..=u32::MAX, 1..=u32::MAX),
             classes in prop::collection::vec(rules(), 1..5),
             name in "[^\\p{C}]{1,20}",
+            order in 0..Order::ALL.len(),
+            waiting_room in any::<Option<usize>>(),
         ) {
             let names = vec![name.clone(); classes.len()];
-            let rules = Rules { pool_size: sizes.0, runnable_limit: sizes.1, classes };
+            let order = Order::ALL[order];
+            let rules = Rules { pool_size: sizes.0, runnable_limit: sizes.1, classes, order, waiting_room };
             let header = Header { engine: "threads".into(), variant: name, rules, names };
             let mut read = Partial::default();
             for line in header.text().lines().skip(1).take_while(|line| *line != BEGIN) {

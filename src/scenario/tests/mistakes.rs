@@ -32,7 +32,7 @@ fn all_mistakes_are_told_at_once_and_once_only() {
              correct it, or remove it for the default of 1",
             "t.toml:25:51: smtp.queues.pre-categorization.wait.cv is -1, and a number from 0.000001 to 100 is needed; \
              give the standard deviation divided by the mean, like 1.2",
-            "t.toml:47:1: load.pop.service is missing; write service = \"smtp\", \"pop3\" or \"imap4\"",
+            "t.toml:47:1: load.pop.service is missing; write service = \"smtp\", \"pop3\", \"imap4\" or the name of a class",
         ],
     );
 }
@@ -44,7 +44,7 @@ fn an_empty_file_is_told_what_is_missing() {
         "t.toml:1:1: title is missing; give one line that says what the scenario shows",
         "t.toml:1:1: duration is missing; write how long to emulate, like \"10m\"",
         "t.toml:1:1: node is missing; give a section [node] with `processors` and `memory_mb`",
-        "t.toml:1:1: there is no service; give [smtp], [pop3] or [imap4], or several of them",
+        "t.toml:1:1: there is no service; give [smtp], [pop3], [imap4] or [class.NAME]",
         "t.toml:1:1: there is no load; give at least one section [load.NAME]",
     ];
     check("", &expect);

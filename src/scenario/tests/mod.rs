@@ -1,5 +1,6 @@
 //! What scenarios become, and what is said of those that become nothing.
 
+mod general;
 mod mistakes;
 mod plans;
 mod properties;
