@@ -151,7 +151,8 @@ fn flags_change_the_scenario() {
 #[test]
 fn set_reaches_what_the_issue_names() {
     let place = Place::new();
-    let args = "run kb281868 --engine virtual --duration 1m --set smtp.queues.local-delivery.wait.mean=300ms";
+    let args =
+        "run kb281868 --engine virtual --duration 1m --set assert=[] --set smtp.queues.local-delivery.wait.mean=300ms";
     place.run(args).exits(0).prints(&["KB 281868"]);
     let wrong = "run kb281868 --set smtp.queues.local-delivry.wait.mean=300ms --set nonsense --set speed.x=1";
     let ran = place.run(wrong).exits(2).prints_nothing();
@@ -671,7 +672,7 @@ fn r05_items_due_in_the_last_moment_were_no_arrivals() {
 #[test]
 fn r06_a_thread_timeout_of_0_made_time_stand_still() {
     let place = Place::new();
-    let args = "run kb281868 --duration 5s --speed 50 --set registry.ThreadTimeout=0 --format json";
+    let args = "run kb281868 --duration 5s --set assert=[] --speed 50 --set registry.ThreadTimeout=0 --format json";
     for engine in ["virtual", "threads"] {
         let report = place.run(&format!("{args} --engine {engine}")).exits(0).json();
         check_report(&report, &["untuned"]);

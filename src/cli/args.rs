@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use super::verify::VerifyArgs;
 
 /// Shows how one class of work starves another on a shared thread pool: IIS's ATQ under Exchange 2000/2003 (KB 281868).
 #[derive(Debug, Parser)]
@@ -82,8 +83,8 @@ pub enum Command {
     },
     /// Compute the values of KB 281868 with the steps shown, and write them as a registry file
     Recommend(RecommendArgs),
-    /// Simulate reference queues and compare every figure with its exact value
-    Verify(super::verify_cases::CaseArgs),
+    /// Simulate reference queues and compare every figure with its exact value, or replay a decision log
+    Verify(VerifyArgs),
 }
 
 /// What to change in a scenario before it is run.
@@ -127,6 +128,9 @@ pub struct OutputArgs {
     /// Real worker threads, virtual time, or both and how far they agree
     #[arg(long, value_enum, default_value_t = Engine::Threads)]
     pub engine: Engine,
+    /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Run every variant N times under N seeds, on all processors, and give every figure a 95 % confidence interval
     /// (virtual time only)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]

@@ -13,6 +13,7 @@ mod recommend;
 mod registry;
 mod running;
 mod scenarios;
+pub mod verify;
 pub mod verify_cases;
 
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
         Command::Scenarios { show, write } => scenarios::scenarios(show.as_deref(), write.as_deref()),
         Command::Registry { file, format } => registry::registry(file.as_deref(), *format),
         Command::Recommend(args) => recommend::recommend(args),
-        Command::Verify(args) => verify_cases::verify(args),
+        Command::Verify(args) => verify::verify(args),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -2,7 +2,9 @@
 //!
 //! Not the running itself, which is `run`'s. Called by `cli::main`.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
@@ -15,7 +17,7 @@ use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
-use crate::run::{self, EngineKind, RunOptions};
+use crate::run::{self, EngineKind, RunOptions, TraceFile};
 use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
@@ -45,12 +47,17 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    if args.replications.is_some() && args.engine != Engine::Virtual {
-        let message = "needs virtual time: real threads would share this computer with one another";
-        let place = Place::Named("--replications".into());
-        load::show(&[Problem::error(place, message, "add --engine virtual")]);
+    if let Some(problem) = replications_refused(args) {
+        load::show(&[problem]);
         return Ok(Exit::BadInput);
     }
+    let trace = match args.trace.as_deref().map(|path| open_trace(path, args)).transpose() {
+        Ok(trace) => trace,
+        Err(problem) => {
+            load::show(&[*problem]);
+            return Ok(Exit::BadInput);
+        }
+    };
     let options = RunOptions {
         engine: match args.engine {
             Engine::Threads => EngineKind::Threads,
@@ -59,6 +66,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         },
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
+        trace,
     };
     let bars = Bars::new(plans, args.quiet);
     let ran = match args.replications {
@@ -67,9 +75,10 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         None => run::run(plans, &options, &bars),
     };
     bars.clear();
+    let traced = close_trace(&options, args);
     let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     let Some(report) = &ran.report else {
-        return Ok(failure.unwrap_or(Exit::Interrupted));
+        return Ok(if traced { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -90,13 +99,60 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(if ran.went_wrong() {
+    Ok(if !traced {
+        Exit::NotWritten
+    } else if ran.went_wrong() {
         Exit::Failed
     } else if options.interrupt.is_set() {
         Exit::Interrupted
+    } else if ran.failed_threshold() {
+        Exit::Threshold
     } else {
         Exit::Done
     })
+}
+
+/// What forbids the replications that were asked for.
+fn replications_refused(args: &OutputArgs) -> Option<Problem> {
+    let refused =
+        |message: &str, remedy: &str| Some(Problem::error(Place::Named("--replications".into()), message, remedy));
+    match args.replications {
+        Some(_) if args.engine != Engine::Virtual => {
+            let message = "needs virtual time: real threads would share this computer with one another";
+            refused(message, "add --engine virtual")
+        }
+        Some(_) if args.trace.is_some() => {
+            refused("does not go with --trace, which writes the log of one run", "leave one of them out")
+        }
+        _ => None,
+    }
+}
+
+/// The file of the decision log, opened before anything runs.
+fn open_trace(path: &Path, args: &OutputArgs) -> Result<Arc<TraceFile>, Box<Problem>> {
+    let refused = |message: String, remedy: &str| {
+        let place = Place::Named(format!("--trace {}", path.display()));
+        Box::new(Problem::error(place, message, remedy))
+    };
+    if args.output.as_deref() == Some(path) {
+        return Err(refused("is the file of the report".into(), "give each a file of its own"));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Arc::new(TraceFile::new(Box::new(file)))),
+        Err(error) => Err(refused(format!("cannot be written: {error}"), "name a file that can be written")),
+    }
+}
+
+/// Whether the decision log is whole, where one was asked for. A run does not end because its log does.
+fn close_trace(options: &RunOptions, args: &OutputArgs) -> bool {
+    let (Some(trace), Some(path)) = (&options.trace, &args.trace) else { return true };
+    match trace.close() {
+        Ok(()) => true,
+        Err(error) => {
+            complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
+            false
+        }
+    }
 }
 
 /// Says why a variant could not be run. The answer is the exit code where none could.

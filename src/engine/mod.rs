@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::metrics::Summary;
 use crate::metrics::host::HostNoise;
-use crate::policy::decision_log::DecisionLog;
+use crate::policy::decision_log::{DecisionLog, Trace};
 use crate::policy::dispatch::ClassCounts;
 use crate::problem::Problem;
 use crate::time::Nanos;
@@ -123,6 +123,8 @@ pub struct Options<'a> {
     pub progress: Option<&'a (dyn Fn(Nanos) + Sync)>,
     /// Keep the first lines of the decision log; 0 for none.
     pub log_decisions: usize,
+    /// Gets every line of the decision log as it comes.
+    pub trace: Option<Arc<dyn Trace>>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
     pub burn_cpu: bool,
 }

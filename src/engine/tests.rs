@@ -64,6 +64,7 @@ fn plan(threads: u32, classes: &[(Kind, f64, Nanos)], seconds: u64, speed: f64) 
             dependencies: vec!["store".into()],
             faults: Vec::new(),
         }),
+        asserts: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use super::floor::{Due, Floor, ItemKey};
 use super::observer::Observer;
@@ -14,7 +15,7 @@ use super::{EngineError, Options, RunOutput};
 use crate::ids::{ClassId, ThreadId};
 use crate::item::Outcome;
 use crate::plan::Plan;
-use crate::policy::decision_log::DecisionLog;
+use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
 use crate::policy::dispatch::{Decision, Dispatch, Event};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
@@ -47,6 +48,7 @@ struct Engine<'a> {
     floor: Floor,
     dispatch: Dispatch<ItemKey>,
     log: Option<DecisionLog>,
+    trace: Option<Arc<dyn Trace>>,
     processors: Processors,
     threads: Vec<Thread>,
     calendar: BinaryHeap<Reverse<(Nanos, u64, Ends, ThreadId)>>,
@@ -83,6 +85,7 @@ pub fn observe(
         floor: Floor::new(plan)?,
         dispatch: Dispatch::new(&plan.rules()),
         log: (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions)),
+        trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),
         threads: Vec::new(),
         calendar: BinaryHeap::new(),
@@ -189,10 +192,13 @@ impl Engine<'_> {
     /// Tells the policy; what it decides joins what is to do.
     fn apply(&mut self, event: Event<ItemKey>) {
         let before = self.to_do.len();
-        let erased = self.log.is_some().then(|| event.erased());
+        let erased = (self.log.is_some() || self.trace.is_some()).then(|| event.erased());
         self.dispatch.apply(event, &mut self.to_do);
         if let (Some(log), Some(event)) = (&mut self.log, erased) {
             log.note(event, &self.to_do[before..]);
+        }
+        if let (Some(trace), Some(event)) = (&self.trace, erased) {
+            trace.note(self.now, &LogLine::of(event, &self.to_do[before..]));
         }
     }
 
@@ -258,6 +264,9 @@ impl Engine<'_> {
         self.dispatch.apply(Event::Submit { class, job: key }, &mut self.answer);
         if let Some(log) = &mut self.log {
             log.note(Event::Submit { class, job: () }, &self.answer);
+        }
+        if let Some(trace) = &self.trace {
+            trace.note(self.now, &LogLine::of(Event::Submit { class, job: () }, &self.answer));
         }
         match self.answer.first() {
             Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, self.now),

@@ -3,6 +3,8 @@
 //! Not a file format (`scenario` makes plans from TOML) and not a run. A comparison is a vector of plans that differ
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
+pub mod threshold;
+
 use std::sync::Arc;
 
 use crate::ids::{ClassId, SourceId};
@@ -43,6 +45,8 @@ pub struct Plan {
     pub classes: Vec<ClassPlan>,
     /// The load.
     pub load: Arc<LoadSpec>,
+    /// What must hold of the figures.
+    pub asserts: Vec<threshold::Assert>,
 }
 
 /// One class of work.

@@ -1,10 +1,15 @@
 //! The (event, decision) log of a [`Dispatch`], and its replay through a fresh one.
 //!
 //! This is how a racy engine is tested exactly: whatever order its threads happened to take, the decisions must be
-//! those that the pure policy takes for the same events. Not a trace of times: see `report` for that. Called by
-//! `pool`, the engines and tests.
+//! those that the pure policy takes for the same events. A log is kept in memory ([`DecisionLog`], for tests) or streamed
+//! ([`Trace`]); `text.rs` is its form in a file and `check.rs` the replay of one. Called by `pool`, the engines, `run`,
+//! `cli` and tests.
+
+pub mod check;
+pub mod text;
 
 use super::dispatch::{Decision, Dispatch, Event, Rules};
+use crate::time::Nanos;
 
 /// One event and what was decided, without the jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +18,20 @@ pub struct LogLine {
     pub event: Event<()>,
     /// What was decided, in order.
     pub decisions: Vec<Decision<()>>,
+}
+
+impl LogLine {
+    /// The line of an event and what was decided about it.
+    #[must_use]
+    pub fn of<J>(event: Event<()>, decisions: &[Decision<J>]) -> LogLine {
+        LogLine { event, decisions: decisions.iter().map(Decision::erased).collect() }
+    }
+}
+
+/// Takes each line of a log as it comes.
+pub trait Trace: Send + Sync + std::fmt::Debug {
+    /// At the emulated moment `now`, this happened and that was decided. Called in the order of the events.
+    fn note(&self, now: Nanos, line: &LogLine);
 }
 
 /// A log with a bound: it keeps the first lines and counts the rest.
@@ -33,7 +52,7 @@ impl DecisionLog {
     /// Adds a line, or counts it when the log is full.
     pub fn note<J>(&mut self, event: Event<()>, decisions: &[Decision<J>]) {
         if self.lines.len() < self.bound {
-            self.lines.push(LogLine { event, decisions: decisions.iter().map(Decision::erased).collect() });
+            self.lines.push(LogLine::of(event, decisions));
         } else {
             self.dropped += 1;
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{AtqPool, Gauge, Hook, Shared, State, Tally};
+use super::{AtqPool, Gauge, Hook, Observer, Shared, State, Tally};
 use crate::ids::ClassId;
-use crate::policy::decision_log::DecisionLog;
+use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassRule, Counts, Dispatch, Kind, Rules};
 use crate::policy::drain::Drain;
 
@@ -39,6 +39,7 @@ pub struct Builder {
     stack_size: usize,
     idle_timeout: Option<Duration>,
     log_bound: usize,
+    on_decisions: Option<Observer>,
     on_thread_start: Option<Hook>,
     on_thread_count: Option<Gauge>,
     spawner: Spawner,
@@ -61,6 +62,7 @@ impl Default for Builder {
             stack_size: 256 * 1024,
             idle_timeout: None,
             log_bound: 0,
+            on_decisions: None,
             on_thread_start: None,
             on_thread_count: None,
             spawner: Box::new(|name, stack, body| std::thread::Builder::new().name(name).stack_size(stack).spawn(body)),
@@ -130,6 +132,14 @@ impl Builder {
         self
     }
 
+    /// Called with every line of the (event, decision) log, in the order of the events. Must not call the pool, which
+    /// waits for it.
+    #[must_use]
+    pub fn on_decisions(mut self, observer: impl FnMut(&LogLine) + Send + 'static) -> Builder {
+        self.on_decisions = Some(Box::new(observer));
+        self
+    }
+
     /// Called by each thread before its first closure.
     #[must_use]
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
@@ -184,6 +194,7 @@ impl Builder {
                 wanted: Vec::new(),
                 ended: Vec::new(),
                 log: (self.log_bound > 0).then(|| DecisionLog::new(self.log_bound)),
+                on_decisions: self.on_decisions,
                 stopped: false,
                 tally: Tally::default(),
             }),

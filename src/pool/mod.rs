@@ -38,7 +38,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::ids::{ClassId, ThreadId};
-use crate::policy::decision_log::DecisionLog;
+use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassCounts, Counts, Decision, Dispatch, Event, Ticket};
 
 /// A closure for the pool.
@@ -115,10 +115,12 @@ struct State {
     /// Handles of threads that have ended or will without being asked again.
     ended: Vec<JoinHandle<()>>,
     log: Option<DecisionLog>,
+    on_decisions: Option<Observer>,
     stopped: bool,
     tally: Tally,
 }
 
+type Observer = Box<dyn FnMut(&LogLine) + Send>;
 type Hook = Box<dyn Fn() + Send + Sync>;
 type Gauge = Box<dyn Fn(Counts) + Send + Sync>;
 
@@ -148,11 +150,14 @@ struct Answer {
 impl State {
     /// Steps `Tell` and `Note` of the protocol. `teller` is the pool's thread that tells, if it is one.
     fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) -> Answer {
-        let erased = self.log.is_some().then(|| event.erased());
+        let erased = (self.log.is_some() || self.on_decisions.is_some()).then(|| event.erased());
         let mut decisions = std::mem::take(&mut self.decisions);
         self.dispatch.apply(event, &mut decisions);
         if let (Some(log), Some(event)) = (&mut self.log, erased) {
             log.note(event, &decisions);
+        }
+        if let (Some(observer), Some(event)) = (&mut self.on_decisions, erased) {
+            observer(&LogLine::of(event, &decisions));
         }
         let mut answer = Answer::default();
         for decision in decisions.drain(..) {

@@ -10,6 +10,7 @@ pub mod json;
 mod sample;
 mod table;
 pub mod text;
+pub mod threshold;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub struct VariantReport {
     pub panics: u64,
     /// Log rows used and skipped, one line each, where the load was a log.
     pub trace_lines: Vec<String>,
+    /// The thresholds of the plan, compared with the figures.
+    pub asserts: Vec<threshold::AssertResult>,
     /// The same plan's figures in virtual time, where both engines ran: what the real threads are compared with.
     pub in_virtual_time: Option<Summary>,
     /// Estimates over several independent runs; the other fields are then those of the first run.

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use super::{Gravity, Notice, Report, VariantReport};
+use super::{Gravity, Notice, Report, VariantReport, threshold};
 use crate::ids::{ClassId, DependencyId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::{Metrics, Summary};
+use crate::plan::threshold::{Assert, Figure, Relation, Statistic};
 use crate::plan::{ClassPlan, Plan, Role};
 use crate::policy::assumptions::Assumptions;
 use crate::policy::dispatch::{ClassCounts, ClassRule, Kind};
@@ -74,7 +75,25 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         assumptions,
         pool,
         load: Arc::new(load()),
+        asserts: asserts(),
     }
+}
+
+fn asserts() -> Vec<Assert> {
+    let assert = |text: &str, why: &str, classes: &[u16], figure, relation, value| Assert {
+        text: text.into(),
+        why: why.into(),
+        classes: classes.iter().map(|class| ClassId(*class)).collect(),
+        figure,
+        relation,
+        value,
+    };
+    let why = "users notice a second";
+    vec![
+        assert("pop3.starved_percent < 1", why, &[0], Figure::StarvedPercent, Relation::Below, 1.0),
+        assert("dsn.wait.p99 < 500ms", "", &[6], Figure::Wait(Statistic::P99), Relation::Below, 5e8),
+        assert("pool.size >= 20", "", &[], Figure::PoolSize, Relation::AtLeast, 20.0),
+    ]
 }
 
 fn load() -> LoadSpec {
@@ -227,8 +246,10 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
 pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -> VariantReport {
     let summary = summary(blocked, RUN);
     assert_eq!(summary.violations, Vec::<String>::new());
+    let plan = Arc::new(plan(name, settings));
     VariantReport {
-        plan: Arc::new(plan(name, settings)),
+        asserts: threshold::check(&plan, &summary, None),
+        plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
         host: None,

@@ -61,6 +61,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("Notices", facts::notices(report, width)),
         section("Assumptions", facts::report_assumptions(report, width)),
         section("How to read this", how_to_read(report, width)),
+        section("Thresholds", facts::thresholds(report, width)),
         section("Verdict", wrap("", &sentence(report), width)),
     ];
     let mut out = String::new();
@@ -199,6 +200,7 @@ mod tests {
             "NOTICES",
             "ASSUMPTIONS",
             "HOW TO READ",
+            "THRESHOLDS",
             "VERDICT",
         ];
         let places: Vec<usize> = parts.iter().map(|p| text.find(p).unwrap_or_else(|| panic!("no {p}"))).collect();
@@ -217,6 +219,25 @@ mod tests {
         assert!(row("MaxPercentPoolThreads").contains("default 90"), "{}", row("MaxPercentPoolThreads"));
         assert!(text.contains("No item came to: smtp1.dsn"), "{text}");
         assert!(text.contains("smtp1.pre-categorization 6"), "who held the threads: {text}");
+    }
+
+    #[test]
+    fn failed_thresholds_are_listed_and_kept_ones_counted() {
+        let mut report = compared();
+        let part = |report: &Report| {
+            let text = at(report, 100);
+            let (_, rest) = text.split_once("THRESHOLDS\n").expect("there are thresholds");
+            rest.split_once("\nVERDICT").expect("the verdict follows").0.to_string()
+        };
+        let told = part(&report);
+        assert!(told.contains("3 of 6 thresholds failed"), "{told}");
+        assert!(told.contains("pop3.starved_percent < 1") && told.contains("nothing measured"), "{told}");
+        assert!(told.contains("users notice a second") && !told.contains("pool.size"), "{told}");
+        report.variants.remove(0);
+        report.variants[0].asserts.retain(|result| result.passed);
+        assert_eq!(part(&report), "2 thresholds hold.\n");
+        report.variants[0].asserts.clear();
+        assert!(!at(&report, 100).contains("THRESHOLDS"));
     }
 
     /// Variants need not have the same services, and a run may end before anything has come.

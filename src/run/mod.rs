@@ -4,14 +4,17 @@
 
 mod notices;
 mod replications;
+mod trace;
 
 pub use replications::replicate;
+pub use trace::TraceFile;
 
 use std::sync::Arc;
 
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::plan::Plan;
-use crate::report::{Report, VariantReport};
+use crate::policy::decision_log::Trace;
+use crate::report::{Report, VariantReport, threshold};
 use crate::time::Nanos;
 
 /// Which engine runs a plan.
@@ -44,6 +47,8 @@ pub struct RunOptions {
     pub burn_cpu: bool,
     /// Ends the runs early when set.
     pub interrupt: Interrupt,
+    /// Gets the decision log of every run.
+    pub trace: Option<Arc<TraceFile>>,
 }
 
 /// Follows the progress of several runs. Methods are called from the thread that runs the plans.
@@ -106,6 +111,15 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// Whether a threshold of the scenario failed.
+    #[must_use]
+    pub fn failed_threshold(&self) -> bool {
+        let failed = |v: &VariantReport| v.asserts.iter().any(|result| !result.passed);
+        self.report.as_ref().is_some_and(|report| report.variants.iter().any(failed))
+    }
+}
+
 /// Runs the plans one after the other. An interrupt ends the current one and leaves the others out.
 #[must_use]
 pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran {
@@ -122,13 +136,20 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             interrupt: options.interrupt.clone(),
             progress: Some(&reached),
             log_decisions: 0,
+            trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
             burn_cpu: options.burn_cpu,
         };
+        if let Some(trace) = &options.trace {
+            trace.begin(options.engine.name(), &plan);
+        }
         let result = match options.engine {
             EngineKind::Threads => threaded::run(&plan, &engine_options),
             EngineKind::Virtual => virtual_time::run(&plan, &engine_options),
         };
         progress.ends(at);
+        if let Some(trace) = &options.trace {
+            trace.end();
+        }
         match result {
             Ok(output) => variants.push(variant(plan, output)),
             Err(reason) => {
@@ -146,8 +167,10 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
 }
 
 fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
+    let asserts = threshold::check(&plan, &output.summary, None);
     VariantReport {
         plan,
+        asserts,
         summary: output.summary,
         counts: output.counts,
         host: output.host,

@@ -13,7 +13,7 @@ use crate::engine::{EngineError, Options, RunOutput, virtual_time};
 use crate::metrics::latency::Latency;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
-use crate::report::{Report, VariantReport};
+use crate::report::{Report, VariantReport, threshold};
 use crate::rng::StreamKey;
 
 /// What is kept of one replication: for each variant its figures and its waits; the whole output of the first.
@@ -120,6 +120,7 @@ fn report(plans: &[Plan], kept: Vec<(usize, Kept)>, count: usize) -> Option<Repo
             let seeds: Vec<u64> = numbers.iter().map(|number| seed(&plans[at], *number)).collect();
             let first = (at > 0).then(|| figures[0].as_slice());
             variant.replicated = Some(Replicated::of(&seeds, &figures[at], &waits[at], first));
+            variant.asserts = threshold::check(&variant.plan, &variant.summary, variant.replicated.as_ref());
         }
     }
     let mut found = notices::of(&variants, &[]);

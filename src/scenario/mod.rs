@@ -7,6 +7,7 @@
 //! only get their places here. Called by `run` and `cli`.
 
 mod arrivals;
+mod asserts;
 mod assumed;
 mod base;
 pub mod builtin;
@@ -95,6 +96,7 @@ pub fn read(name: &str, text: &str, base: &Base, overrides: &Overrides) -> (Opti
     let mut changed = root.clone();
     override_all(&walk, &mut changed, overrides);
     let variants = variants(&walk, &changed, overrides);
+    let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
     let mut plans = Vec::new();
     for variant in &variants {
         let mut own = root.clone();
@@ -103,7 +105,7 @@ pub fn read(name: &str, text: &str, base: &Base, overrides: &Overrides) -> (Opti
         }
         override_all(&walk, &mut own, overrides);
         walk.start_variant();
-        plans.push(plan_of(&walk, &own, variant, overrides));
+        plans.push(plan_of(&walk, &own, variant, &names, overrides));
     }
     let problems = walk.into_problems();
     let plans: Option<Vec<Plan>> = plans.into_iter().collect();
@@ -199,7 +201,7 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
 }
 
 /// The plan of one variant; something of the kind where there are errors, and `None` where there is no pool.
-fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, overrides: &Overrides) -> Option<Plan> {
+fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], overrides: &Overrides) -> Option<Plan> {
     let mut fields = walk.table(root, "")?;
     let basics = basics(&mut fields);
     let assumptions = assumptions(&mut fields);
@@ -229,6 +231,7 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, overrides: &Override
     stages.general = general::add(walk, &general, &mut stages, pool.as_ref(), &assumptions);
     let sources = load::loads(&mut fields, &stages, basics.duration, overrides.replay.as_ref());
     let faults = fault::faults(&mut fields, &stages, basics.duration);
+    let asserts = asserts::asserts(&mut fields, &stages.classes, &variant.name, names);
     fields.finish();
     Some(Plan {
         title: basics.title,
@@ -244,5 +247,6 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, overrides: &Override
         pool: pool?,
         classes: stages.classes,
         load: Arc::new(LoadSpec { stages: stages.stages, sources, dependencies: walk.dependencies(), faults }),
+        asserts,
     })
 }

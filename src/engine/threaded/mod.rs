@@ -79,7 +79,12 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
         clock,
     });
     let hook_clock = Arc::clone(&machine.clock);
-    let pool = AtqPool::builder()
+    let mut builder = AtqPool::builder();
+    if let Some(trace) = options.trace.clone() {
+        let clock = Arc::clone(&machine.clock);
+        builder = builder.on_decisions(move |line| trace.note(clock.now(), line));
+    }
+    let pool = builder
         .rules(plan.rules())
         .name("atqsim")
         .stack_size(STACK)

@@ -7,8 +7,8 @@ use crate::ids::{ClassId, ThreadId};
 /// Names one submitted item, so that it can be withdrawn while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    pub(super) slot: u32,
-    pub(super) seq: u64,
+    pub(in crate::policy) slot: u32,
+    pub(in crate::policy) seq: u64,
 }
 
 impl Ticket {

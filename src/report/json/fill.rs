@@ -2,6 +2,7 @@
 //!
 //! Not the shape (`wire`) and not the writing (`json`). Unit conversion only: seconds and microseconds from [`Nanos`].
 
+use super::super::threshold::AssertResult;
 use super::super::verdict::{VariantVerdict, per_variant, sentence};
 use super::super::{Gravity, Report, VariantReport};
 use super::wire::{self, Finite, Map};
@@ -13,6 +14,7 @@ use crate::metrics::latency::LatencySummary;
 use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::starvation::Episode;
 use crate::metrics::{ClassSummary, Holder, Summary, shares};
+use crate::plan::threshold::Unit;
 use crate::plan::{Plan, Role};
 use crate::policy::assumptions::Assumptions;
 use crate::time::Nanos;
@@ -89,6 +91,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         assumptions: Map(plan.assumptions.list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
         services: Map(services.collect()),
         journeys: Map(journeys.collect()),
+        asserts: variant.asserts.iter().map(assert).collect(),
         host: variant.host.as_ref().map(|noise| host(noise, plan.starvation_after)),
         end_s: seconds(summary.end),
         live_threads_max: summary.live_threads_max,
@@ -100,6 +103,27 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         violations: summary.violations.clone(),
         replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
         agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
+    }
+}
+
+fn assert(result: &AssertResult) -> wire::Assert {
+    let (unit, factor) = match result.unit {
+        Unit::Percent => ("percent", 1.0),
+        Unit::Time => ("us", 1e-3),
+        Unit::Count => ("count", 1.0),
+        Unit::ThreadSeconds => ("thread-s", 1.0),
+    };
+    let number = |value: f64| Finite(value * factor);
+    wire::Assert {
+        text: result.text.clone(),
+        why: result.why.clone(),
+        service: result.service.clone(),
+        operator: result.relation.to_string(),
+        allowed: number(result.allowed),
+        found: result.found.map(number),
+        interval: result.interval.map(|(low, high)| vec![number(low), number(high)]),
+        unit,
+        passed: result.passed,
     }
 }
 

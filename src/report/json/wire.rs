@@ -78,6 +78,7 @@ wire! {
         assumptions: Map<String>,
         services: Map<Service>,
         journeys: Map<Journeys>,
+        asserts: Vec<Assert>,
         host: Option<Host>,
         end_s: Finite,
         live_threads_max: u32,
@@ -113,6 +114,17 @@ wire! {
     Estimate {
         mean: Finite,
         half_width: Finite,
+    }
+    Assert {
+        text: String,
+        why: String,
+        service: Option<String>,
+        operator: String,
+        allowed: Finite,
+        found: Option<Finite>,
+        interval: Option<Vec<Finite>>,
+        unit: &'static str,
+        passed: bool,
     }
     Verdict {
         state: &'static str,

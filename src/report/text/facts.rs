@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::super::format::{Tone, count, counted, percent, plain, toned, wrap};
 use super::super::table::Sheet;
+use super::super::threshold::AssertResult;
 use super::super::{Gravity, Report, VariantReport};
 use super::{listed, names};
 use crate::metrics::host::{HostNoise, HostVerdict, Spread};
@@ -172,6 +173,37 @@ pub(super) fn notices(report: &Report, width: usize) -> String {
         let remedy = if notice.remedy.is_empty() { String::new() } else { format!("; {}", notice.remedy) };
         let text = format!("{}{remedy} [{}]", notice.text.trim_end_matches('.'), notice.code);
         out.push_str(&wrap(&lead, &plain(&text), width));
+    }
+    out
+}
+
+/// The thresholds that failed; that all hold, if they do; nothing where there are none.
+pub(super) fn thresholds(report: &Report, width: usize) -> String {
+    let all: Vec<&AssertResult> = report.variants.iter().flat_map(|v| &v.asserts).collect();
+    let failed: Vec<&&AssertResult> = all.iter().filter(|result| !result.passed).collect();
+    let number = all.len() as u64;
+    if number == 0 {
+        return String::new();
+    }
+    if failed.is_empty() {
+        let verb = if number == 1 { "holds" } else { "hold" };
+        return wrap("", &toned(Tone::Good, &format!("{} {verb}.", counted(number, "threshold"))), width);
+    }
+    let lead = format!("{} of {} failed:", count(failed.len() as u64), counted(number, "threshold"));
+    let mut out = wrap("", &toned(Tone::Bad, &lead), width);
+    let names = ["threshold", "of", "found"].map(String::from).to_vec();
+    let mut sheet = Sheet { names, facts: Vec::new() };
+    for result in &failed {
+        let of = result.service.as_deref().map_or_else(|| "the run".to_string(), plain);
+        sheet.add(plain(&result.variant), vec![plain(&result.text), of, toned(Tone::Bad, &result.found_text())]);
+    }
+    out.push_str(&sheet.render(width));
+    let mut told: Vec<&str> = Vec::new();
+    for result in failed.iter().filter(|result| !result.why.is_empty()) {
+        if !told.contains(&result.text.as_str()) {
+            told.push(&result.text);
+            out.push_str(&wrap("- ", &format!("{}: {}", plain(&result.text), plain(&result.why)), width));
+        }
     }
     out
 }

@@ -1,0 +1,251 @@
+//! Thresholds of a scenario (`[[assert]]`): a figure of a service or of the whole run, and what it may be.
+//!
+//! Not their text (`scenario` reads it) and not their result (`report::threshold` compares them with a run). Called by
+//! both.
+
+use std::fmt;
+
+use crate::ids::ClassId;
+
+/// One threshold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assert {
+    /// As the scenario says it: `pop3.starved_percent < 1`.
+    pub text: String,
+    /// Why it is there; may be empty.
+    pub why: String,
+    /// The classes that it is checked for, each by itself; empty where the figure is of the whole run.
+    pub classes: Vec<ClassId>,
+    /// What is compared.
+    pub figure: Figure,
+    /// How.
+    pub relation: Relation,
+    /// With what, in the figure's [`Unit`]; finite, at least 0.
+    pub value: f64,
+}
+
+/// A figure that a threshold may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    /// Starved time, in percent of the run.
+    StarvedPercent,
+    /// Starved time without any thread, in percent of the run.
+    ShutOutPercent,
+    /// The longest starvation episode.
+    LongestEpisode,
+    /// How many episodes there were.
+    Episodes,
+    /// Items that came.
+    Arrivals,
+    /// Items served.
+    Served,
+    /// Items whose client gave up.
+    GaveUp,
+    /// Items that found no room to wait.
+    Refused,
+    /// Items lost with their thread.
+    Lost,
+    /// Items waiting or in service at the end.
+    Unfinished,
+    /// Thread time held.
+    ThreadSeconds,
+    /// Most threads held at one moment.
+    BusyMax,
+    /// Most items waiting at one moment.
+    WaitingMax,
+    /// Waits of all items but the refused.
+    Wait(Statistic),
+    /// Service times of the finished items.
+    Service(Statistic),
+    /// The pool's size. Of the whole run.
+    PoolSize,
+    /// The most threads that existed together. Of the whole run.
+    PoolLiveMax,
+}
+
+/// One number of a latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// The mean.
+    Mean,
+    /// The median.
+    P50,
+    /// The 90th percentile.
+    P90,
+    /// The 99th percentile.
+    P99,
+    /// The 99.9th percentile.
+    P999,
+    /// The largest.
+    Max,
+}
+
+/// What a figure is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Percent, in [0, 100].
+    Percent,
+    /// Nanoseconds of emulated time.
+    Time,
+    /// A whole number.
+    Count,
+    /// Thread-seconds.
+    ThreadSeconds,
+}
+
+/// How a figure is compared with the value of its threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+    /// `!=`
+    Unequal,
+}
+
+impl Figure {
+    /// Every figure with its name in a scenario.
+    #[must_use]
+    pub fn all() -> Vec<(String, Figure)> {
+        let plain = [
+            ("starved_percent", Figure::StarvedPercent),
+            ("shut_out_percent", Figure::ShutOutPercent),
+            ("longest_episode", Figure::LongestEpisode),
+            ("episodes", Figure::Episodes),
+            ("arrivals", Figure::Arrivals),
+            ("served", Figure::Served),
+            ("gave_up", Figure::GaveUp),
+            ("refused", Figure::Refused),
+            ("lost", Figure::Lost),
+            ("unfinished", Figure::Unfinished),
+            ("thread_seconds", Figure::ThreadSeconds),
+            ("busy_max", Figure::BusyMax),
+            ("waiting_max", Figure::WaitingMax),
+            ("pool.size", Figure::PoolSize),
+            ("pool.live_max", Figure::PoolLiveMax),
+        ];
+        let mut all: Vec<(String, Figure)> = plain.map(|(name, figure)| (name.to_string(), figure)).to_vec();
+        for (name, statistic) in Statistic::ALL {
+            all.push((format!("wait.{name}"), Figure::Wait(statistic)));
+            all.push((format!("service.{name}"), Figure::Service(statistic)));
+        }
+        all
+    }
+
+    /// Whether it is a figure of the whole run and not of a service.
+    #[must_use]
+    pub fn of_the_run(self) -> bool {
+        matches!(self, Figure::PoolSize | Figure::PoolLiveMax)
+    }
+
+    /// What it is measured in.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Figure::StarvedPercent | Figure::ShutOutPercent => Unit::Percent,
+            Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) => Unit::Time,
+            Figure::ThreadSeconds => Unit::ThreadSeconds,
+            _ => Unit::Count,
+        }
+    }
+}
+
+impl Statistic {
+    const ALL: [(&'static str, Statistic); 6] = [
+        ("mean", Statistic::Mean),
+        ("p50", Statistic::P50),
+        ("p90", Statistic::P90),
+        ("p99", Statistic::P99),
+        ("p999", Statistic::P999),
+        ("max", Statistic::Max),
+    ];
+}
+
+impl Unit {
+    /// The largest value that a figure of this unit can have.
+    #[must_use]
+    pub fn most(self) -> f64 {
+        if self == Unit::Percent { 100.0 } else { f64::INFINITY }
+    }
+}
+
+impl Relation {
+    /// Every relation with its sign.
+    pub const ALL: [(&'static str, Relation); 6] = [
+        ("<", Relation::Below),
+        ("<=", Relation::AtMost),
+        (">", Relation::Above),
+        (">=", Relation::AtLeast),
+        ("==", Relation::Equal),
+        ("!=", Relation::Unequal),
+    ];
+
+    /// Whether `found` stands in this relation to `allowed`.
+    #[must_use]
+    pub fn holds(self, found: f64, allowed: f64) -> bool {
+        match self {
+            Relation::Below => found < allowed,
+            Relation::AtMost => found <= allowed,
+            Relation::Above => found > allowed,
+            Relation::AtLeast => found >= allowed,
+            Relation::Equal => found == allowed,
+            Relation::Unequal => found != allowed,
+        }
+    }
+
+    /// Whether everything from `low` to `high` stands in this relation to `allowed`: a figure that is known only by its
+    /// confidence interval passes when all of it is on the right side.
+    #[must_use]
+    pub fn holds_throughout(self, (low, high): (f64, f64), allowed: f64) -> bool {
+        let outside = !(low <= allowed && allowed <= high);
+        self.holds(low, allowed) && self.holds(high, allowed) && (self != Relation::Unequal || outside)
+    }
+}
+
+/// The sign in a scenario.
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = Relation::ALL.iter().find(|(_, relation)| relation == self).map_or("", |(sign, _)| sign);
+        f.write_str(sign)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_passes_only_as_a_whole() {
+        let table = [
+            (Relation::Below, (0.1, 0.9), true),
+            (Relation::Below, (0.1, 1.0), false),
+            (Relation::AtMost, (0.1, 1.0), true),
+            (Relation::Above, (0.9, 3.0), false),
+            (Relation::AtLeast, (1.0, 3.0), true),
+            (Relation::Equal, (1.0, 1.0), true),
+            (Relation::Equal, (0.9, 1.1), false),
+            (Relation::Unequal, (0.9, 1.1), false),
+            (Relation::Unequal, (1.1, 1.2), true),
+            (Relation::Below, (f64::NAN, f64::NAN), false),
+        ];
+        for (relation, interval, expected) in table {
+            assert_eq!(relation.holds_throughout(interval, 1.0), expected, "{interval:?} {relation} 1");
+        }
+    }
+
+    #[test]
+    fn names_of_figures_are_their_own() {
+        let mut names: Vec<String> = Figure::all().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), 27);
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 27);
+    }
+}

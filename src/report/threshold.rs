@@ -1,0 +1,237 @@
+//! Which of a plan's thresholds a run's figures keep.
+//!
+//! Not the thresholds (`plan::threshold`) and not their text (`scenario`). Pure. Called by `run`; told by `text` and
+//! `json`.
+
+use crate::ids::ClassId;
+use crate::metrics::latency::LatencySummary;
+use crate::metrics::replicated::{FIGURES, Replicated};
+use crate::metrics::{ClassSummary, Summary};
+use crate::plan::Plan;
+use crate::plan::threshold::{Assert, Figure, Relation, Statistic, Unit};
+use crate::time::Nanos;
+
+use super::format::{amount, count, micros};
+
+/// One threshold, compared with one service or with the whole run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AssertResult {
+    /// The threshold as the scenario says it.
+    pub text: String,
+    /// Why it is there; may be empty.
+    pub why: String,
+    /// The variant's name.
+    pub variant: String,
+    /// The service; `None` where the figure is of the whole run.
+    pub service: Option<String>,
+    /// What was found; `None` where nothing was measured, as in the mean wait of no item.
+    pub found: Option<f64>,
+    /// The confidence interval of what was found, where there is one.
+    pub interval: Option<(f64, f64)>,
+    /// How it is compared.
+    pub relation: Relation,
+    /// With what.
+    pub allowed: f64,
+    /// The unit of `found`, `interval` and `allowed`.
+    pub unit: Unit,
+    /// Whether it holds. What was not measured holds nothing, and an interval has to hold as a whole.
+    pub passed: bool,
+}
+
+impl AssertResult {
+    /// What was found, as a person reads it.
+    #[must_use]
+    pub fn found_text(&self) -> String {
+        let Some(found) = self.found else { return "nothing measured".into() };
+        let text = |value| shown(value, self.unit);
+        match self.interval {
+            Some((low, high)) => format!("{} ({} to {})", text(found), text(low), text(high)),
+            None => text(found),
+        }
+    }
+}
+
+/// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
+/// a figure of which estimates are made is its mean and has its interval; the others are those of the first run.
+#[must_use]
+pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) -> Vec<AssertResult> {
+    let mut results = Vec::new();
+    for assert in &plan.asserts {
+        if assert.figure.of_the_run() {
+            results.push(result(plan, assert, None, of_the_run(plan, summary, assert.figure), None));
+        }
+        for class in &assert.classes {
+            let service = Some(plan.class_name(*class).to_string());
+            let found = summary.classes.get(class.index()).and_then(|class| of_a_class(class, assert.figure));
+            let estimate = replicated.and_then(|all| estimate(all, *class, assert.figure)).filter(|_| found.is_some());
+            let interval = estimate.map(|(_, interval)| interval);
+            let found = estimate.map_or(found, |(mean, _)| Some(mean));
+            results.push(result(plan, assert, service, found, interval));
+        }
+    }
+    results
+}
+
+/// Mean and interval of a figure over several runs, in its unit.
+fn estimate(replicated: &Replicated, class: ClassId, figure: Figure) -> Option<(f64, (f64, f64))> {
+    let (name, _) = Figure::all().into_iter().find(|(_, known)| *known == figure)?;
+    let (suffix, factor) = if figure.unit() == Unit::Time { ("_s", 1e9) } else { ("", 1.0) };
+    let name = name.replace('.', "_") + suffix;
+    let at = FIGURES.iter().position(|known| known.name == name)?;
+    let found = replicated.estimates.get(class.index())?.get(at)?;
+    let (low, high) = (found.mean - found.half_width, found.mean + found.half_width);
+    Some((found.mean * factor, (low * factor, high * factor)))
+}
+
+fn result(
+    plan: &Plan,
+    assert: &Assert,
+    service: Option<String>,
+    found: Option<f64>,
+    interval: Option<(f64, f64)>,
+) -> AssertResult {
+    AssertResult {
+        text: assert.text.clone(),
+        why: assert.why.clone(),
+        variant: plan.variant.clone(),
+        service,
+        found,
+        interval,
+        relation: assert.relation,
+        allowed: assert.value,
+        unit: assert.figure.unit(),
+        passed: passes(assert.relation, assert.value, found, interval),
+    }
+}
+
+/// Whether what was found keeps to `allowed`.
+#[must_use]
+pub fn passes(relation: Relation, allowed: f64, found: Option<f64>, interval: Option<(f64, f64)>) -> bool {
+    match (found, interval) {
+        (None, _) => false,
+        (Some(_), Some(interval)) => relation.holds_throughout(interval, allowed),
+        (Some(found), None) => relation.holds(found, allowed),
+    }
+}
+
+fn of_the_run(plan: &Plan, summary: &Summary, figure: Figure) -> Option<f64> {
+    match figure {
+        Figure::PoolSize => Some(f64::from(plan.pool.size)),
+        Figure::PoolLiveMax => Some(f64::from(summary.live_threads_max)),
+        _ => None,
+    }
+}
+
+fn of_a_class(class: &ClassSummary, figure: Figure) -> Option<f64> {
+    Some(match figure {
+        Figure::StarvedPercent => class.starved_percent,
+        Figure::ShutOutPercent => class.shut_out_percent,
+        Figure::LongestEpisode => class.longest_episode.0 as f64,
+        Figure::Episodes => class.episode_count as f64,
+        Figure::Arrivals => class.arrivals as f64,
+        Figure::Served => class.outcomes.served as f64,
+        Figure::GaveUp => class.outcomes.gave_up as f64,
+        Figure::Refused => class.outcomes.refused as f64,
+        Figure::Lost => class.outcomes.lost as f64,
+        Figure::Unfinished => class.outcomes.unfinished as f64,
+        Figure::ThreadSeconds => class.thread_seconds,
+        Figure::BusyMax => f64::from(class.busy_max),
+        Figure::WaitingMax => class.waiting_max as f64,
+        Figure::Wait(statistic) => return of_a_latency(&class.wait, statistic),
+        Figure::Service(statistic) => return of_a_latency(&class.service, statistic),
+        Figure::PoolSize | Figure::PoolLiveMax => return None,
+    })
+}
+
+fn of_a_latency(latency: &LatencySummary, statistic: Statistic) -> Option<f64> {
+    if latency.count == 0 {
+        return None;
+    }
+    let time = |time: Nanos| time.0 as f64;
+    Some(match statistic {
+        Statistic::Mean => latency.mean_us * 1e3,
+        Statistic::P50 => time(latency.p50),
+        Statistic::P90 => time(latency.p90),
+        Statistic::P99 => time(latency.p99),
+        Statistic::P999 => time(latency.p999),
+        Statistic::Max => time(latency.max),
+    })
+}
+
+/// A value in its unit. Percentages keep two digits: the threshold may lie between two that [`super::format::percent`]
+/// shows alike.
+fn shown(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Percent => format!("{} %", (value * 100.0).round() / 100.0),
+        Unit::Time => micros(value / 1e3),
+        Unit::Count if value.fract() == 0.0 => count(value as u64),
+        Unit::Count => amount(value),
+        Unit::ThreadSeconds => amount(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{TUNED, variant};
+    use super::*;
+    use crate::metrics::latency::Latency;
+    use crate::metrics::replicated::run_figures;
+
+    #[test]
+    fn every_figure_is_looked_up() {
+        let mut report = variant("tuned", TUNED, Nanos::from_millis(280));
+        let mut plan = (*report.plan).clone();
+        let class = plan.class("pop3").expect("the sample has it");
+        plan.asserts = Figure::all()
+            .into_iter()
+            .map(|(text, figure)| Assert {
+                text,
+                why: String::new(),
+                classes: if figure.of_the_run() { Vec::new() } else { vec![class] },
+                figure,
+                relation: Relation::AtLeast,
+                value: 0.0,
+            })
+            .collect();
+        let results = check(&plan, &report.summary, None);
+        assert_eq!(results.len(), plan.asserts.len());
+        assert!(results.iter().all(|result| result.passed && result.found.is_some()), "{results:?}");
+        let found = |text: &str| results.iter().find(|r| r.text == text).and_then(|r| r.found);
+        assert_eq!(found("arrivals"), Some(2_000.0));
+        assert_eq!(found("pool.size"), Some(44.0));
+        assert_eq!(found("wait.max"), Some(report.summary.classes[0].wait.max.0 as f64));
+        // What came to nobody has no mean, and keeps no threshold.
+        report.summary.classes[class.index()].wait.count = 0;
+        let results = check(&plan, &report.summary, None);
+        let mean = results.iter().find(|r| r.text == "wait.mean").expect("it is checked");
+        assert_eq!((mean.found, mean.passed, mean.found_text().as_str()), (None, false, "nothing measured"));
+    }
+
+    #[test]
+    fn several_runs_give_a_mean_and_its_interval() {
+        let report = variant("tuned", TUNED, Nanos::from_millis(280));
+        let runs: Vec<_> = [0.5, 0.7, 0.9]
+            .into_iter()
+            .map(|percent| {
+                let mut summary = report.summary.clone();
+                summary.classes[0].starved_percent = percent;
+                run_figures(&summary)
+            })
+            .collect();
+        let waits = vec![Latency::default(); report.summary.classes.len()];
+        let replicated = Replicated::of(&[1, 2, 3], &runs, &waits, None);
+        let result = &check(&report.plan, &report.summary, Some(&replicated))[0];
+        // Mean 0.7, standard deviation 0.2, t(2, 0.975) = 4.3027: half-width 0.4968.
+        let (low, high) = result.interval.expect("there is one");
+        assert!((low - 0.2032).abs() < 1e-4 && (high - 1.1968).abs() < 1e-4, "{low} {high}");
+        assert!(!result.passed, "the mean of 0.7 is below 1, and the interval is not");
+        assert_eq!(result.found_text(), "0.7 % (0.2 % to 1.2 %)");
+    }
+
+    #[test]
+    fn an_interval_has_to_hold_as_a_whole() {
+        assert!(passes(Relation::Below, 1.0, Some(0.9), None));
+        assert!(!passes(Relation::Below, 1.0, Some(0.9), Some((0.7, 1.1))));
+        assert!(passes(Relation::Below, 1.0, Some(0.9), Some((0.85, 0.95))));
+    }
+}
