@@ -33,8 +33,8 @@ fn long_help() -> String {
          atqsim explain kb281868                 the same plan in words, without running it\n  \
          atqsim recommend --virtual-servers 2 --processors 2 --memory 1024 --out tuned.reg\n  \
          atqsim run my.toml --set smtp.queues.local-delivery.wait.mean=300ms --format json\n\n\
-         How waits are measured: a wait counts from the moment at which the load says that an item is due, not from\n\
-         the moment at which somebody got round to submitting it. A slow server cannot make its own waits look shorter.\n\n{}",
+         How waits are measured: a wait counts from the moment at which the load says that an item is due, not from the \
+         moment at which somebody got round to submitting it. A slow server cannot make its own waits look shorter.\n\n{}",
         exit::help()
     )
 }
@@ -131,8 +131,8 @@ pub struct OutputArgs {
     /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Run every variant N times under N seeds, on all processors, and give every figure a 95 % confidence interval
-    /// (virtual time only)
+    /// Run every variant N times under N seeds, on all processors, and give the figures 95 % confidence
+    /// intervals: the main ones in the text, all in the JSON (virtual time only)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub replications: Option<u32>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor

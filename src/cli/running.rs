@@ -102,6 +102,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     Ok(if !traced {
         Exit::NotWritten
     } else if ran.went_wrong() {
+        complain(
+            "atqsim: exit code 1: handlers panicked, a variant could not run, or a law was broken; see the report",
+        );
         Exit::Failed
     } else if options.interrupt.is_set() {
         Exit::Interrupted

@@ -83,6 +83,13 @@ impl HostNoise {
         self.hiccup.max.max(self.lateness.max).scale(self.speed)
     }
 
+    /// Waits (emulated) that are this computer's as much as the scenario's: 99 of 100 items are released, and their
+    /// threads wake, within this of their time; single ones within the longest stall.
+    #[must_use]
+    pub fn floor_emulated(&self) -> Nanos {
+        (self.lateness.p99 + self.overshoot.p99).scale(self.speed)
+    }
+
     /// The verdict and the reasons for it. `starvation_after` is the emulated span below which nothing is starvation:
     /// a stall of that length would be taken for it.
     #[must_use]

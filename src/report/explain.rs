@@ -165,7 +165,8 @@ fn level_text(plan: &Plan, level: &Level) -> String {
 }
 
 fn fault_text(plan: &Plan, fault: &Fault) -> String {
-    format!("Fault from {} to {}: {} {}.", fault.from, fault.until, target(plan, fault), effect(fault))
+    let until = if fault.until >= plan.duration { "the end".to_string() } else { fault.until.to_string() };
+    format!("Fault from {} to {until}: {} {}.", fault.from, target(plan, fault), effect(fault))
 }
 
 fn target(plan: &Plan, fault: &Fault) -> String {

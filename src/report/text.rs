@@ -47,6 +47,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
     let parts = [
         facts::title(report, width),
         section("Pool", facts::pool(report, width)),
+        section("Replications", replications::replications(report, width)),
         section("Outcomes", figures::outcomes(report, width)),
         section("Waits for a thread", figures::waits(report, width)),
         section("Starvation", figures::starvation(report, width)),
@@ -54,7 +55,6 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("How long requests waited", histogram::histograms(report, width)),
         section("Items waiting over time", histogram::over_time(report, width)),
         section("Journeys", figures::journeys(report, width)),
-        section("Replications", replications::replications(report, width)),
         section("Both engines", agreement::agreements(report, width)),
         section("Host", facts::host(report, width)),
         section("Logs", facts::logs(report, width)),
@@ -87,7 +87,8 @@ fn how_to_read(report: &Report, width: usize) -> String {
             "A wait counts from the moment at which the load says that the item is due, not from when the emulator \
              got round to it, so a stall hides no waits (no coordinated omission); whoever gave up or was never \
              served counts with the time waited. A service starves while its oldest waiting item has waited for {after} \
-             or more, and is shut out while it holds no thread at all then. p99 = 99 of 100 waited no longer."
+             or more, and is shut out while it holds no thread at all then. p99 = 99 of 100 waited no longer. Clients of a closed population \
+             that wait longer ask less, so their arrivals differ between variants; open arrivals do not."
         ),
         width,
     )

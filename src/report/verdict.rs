@@ -109,7 +109,8 @@ fn unquotable(report: &Report) -> Option<String> {
     if report.variants.iter().any(|v| !v.summary.violations.is_empty()) {
         return Some("the run broke its own laws of counting, which is an error of the program".into());
     }
-    let told_otherwise = ["interrupted", "host-unusable"];
+    let interrupted = report.variants.iter().any(|v| v.interrupted);
+    let told_otherwise = ["interrupted", "host-unusable", if interrupted { "incomplete" } else { "" }];
     let grave = |n: &&Notice| n.gravity == Gravity::Grave && !told_otherwise.contains(&n.code.as_str());
     let grave = report.notices.iter().find(grave)?;
     Some(plain(grave.text.trim_end_matches('.')))
@@ -153,8 +154,30 @@ fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
             starved_text(&users, &figures, held)
         }
     };
+    let text = format!("{text}{}", mail_clause(variant));
     VariantVerdict { state, settings, text, users, figures }
 }
+
+/// What users are spared may be what the mail suffers; a verdict on users alone would hide that.
+fn mail_clause(variant: &VariantReport) -> String {
+    let (plan, summary) = (&variant.plan, &variant.summary);
+    let is_mail = |id: &ClassId| plan.classes[id.index()].role != Role::Protocol;
+    let mail: Vec<ClassId> =
+        (0..plan.classes.len().min(summary.classes.len())).map(|at| ClassId(at as u16)).filter(is_mail).collect();
+    let all = together(summary, &mail);
+    let oldest = mail.iter().filter_map(|id| summary.classes[id.index()].oldest_waiting).max().unwrap_or_default();
+    let worth_a_word = plan.starvation_after * MAIL_WAITS_WORTH_A_WORD;
+    if oldest >= worth_a_word {
+        format!(", but {} still waited at the end, the oldest for {oldest}", counted(all.still_waiting, "mail item"))
+    } else if all.longest_wait >= worth_a_word {
+        format!(", and mail waited for up to {} in one queue", all.longest_wait)
+    } else {
+        String::new()
+    }
+}
+
+/// Mail waits of so many times `starvation_after` are told in the verdict.
+const MAIL_WAITS_WORTH_A_WORD: u64 = 60;
 
 fn healthy(users: &[String], figures: &Together) -> String {
     let mut text = match figures.longest_wait {

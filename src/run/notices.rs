@@ -47,7 +47,14 @@ fn host(variant: &VariantReport) -> Option<Notice> {
     let slower = (variant.plan.speed / 2.0).max(0.1);
     let remedy = format!("run it with a lower speed (--speed {slower}), or on a quieter host");
     Some(match verdict {
-        HostVerdict::Clean => notice(Gravity::Note, "host-clean", "the host kept the clock: clean".into(), ""),
+        HostVerdict::Clean => {
+            let (floor, stall) = variant.host.as_ref().map(|h| (h.floor_emulated(), h.longest_stall_emulated()))?;
+            let text = format!(
+                "clean: the host kept the clock; but waits of about {floor} and less, and single ones up to {stall}, are \
+                 this computer's as much as the scenario's"
+            );
+            notice(Gravity::Note, "host-clean", text, "for exact small waits use --engine virtual")
+        }
         HostVerdict::Noisy => notice(Gravity::Warning, "host-noisy", format!("noisy: {reasons}"), &remedy),
         HostVerdict::Unusable => grave("host-unusable", format!("unusable: {reasons}"), &remedy),
     })
@@ -136,7 +143,12 @@ fn different_loads(variants: &[VariantReport]) -> Option<Notice> {
     let changed: Vec<&str> =
         others.iter().filter(|v| !same(&first.plan, &v.plan)).map(|v| v.plan.variant.as_str()).collect();
     (!changed.is_empty()).then(|| {
-        let text = format!("the load of {} differs from that of {}", changed.join(", "), first.plan.variant);
-        notice(Gravity::Note, "loads-differ", text, "meant where the scenario's variant sets it")
+        let quoted: Vec<String> = changed.iter().map(|name| format!("`{name}`")).collect();
+        let text = format!(
+            "not the same load: {} differ from `{}` in what the scenario offers or in its faults",
+            quoted.join(", "),
+            first.plan.variant
+        );
+        notice(Gravity::Note, "loads-differ", text, "no mistake where the scenario means to compare loads")
     })
 }

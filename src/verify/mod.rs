@@ -63,8 +63,11 @@ pub struct Tampering<'a> {
     /// Changes the plan before it is run.
     pub plan: Option<&'a (dyn Fn(&mut Plan) + Sync)>,
     /// Stands between the engine and the recorder.
-    pub observer: Option<&'a (dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync)>,
+    pub observer: Option<Interposer<'a>>,
 }
+
+/// Takes the recorder and gives what the engine is to tell instead.
+pub type Interposer<'a> = &'a (dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync);
 
 impl std::fmt::Debug for Tampering<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

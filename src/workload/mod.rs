@@ -311,6 +311,9 @@ impl Workload {
             if let Feed::Trace(feed) = &state.feed {
                 lines.push(format!("load {}:", source.name));
                 lines.extend(feed.rows.skipped().to_string().lines().map(|line| format!("  {line}")));
+                let came = state.journeys - feed.homeless;
+                let left = if feed.next.is_some() { "; the run ended before the logs did" } else { "" };
+                lines.push(format!("  {came} of their rows (repeated ones included) came within the run{left}"));
                 if feed.homeless > 0 {
                     lines.push(format!("  {} rows of a service that the scenario does not have", feed.homeless));
                 }

@@ -11,6 +11,7 @@ use super::super::{Gravity, Report, VariantReport};
 use super::{listed, names};
 use crate::metrics::host::{HostNoise, HostVerdict, Spread};
 use crate::plan::Plan;
+use crate::policy::assumptions::Assumption;
 use crate::policy::registry::ValueId;
 
 /// Title, file, engine, seed, speed, duration.
@@ -80,7 +81,7 @@ pub(in crate::report) fn pool_facts(plans: &[&Plan]) -> Sheet {
         each(&|p| format!("{} of {}", count(u64::from(p.pool.heavy_request_total)), count(u64::from(p.pool.size)))),
     );
     sheet.add(
-        "left for POP3 and IMAP4",
+        "left for POP3, IMAP4, others",
         each(&|p| match p.pool.left_for_others {
             0 => toned(Tone::Bad, "0"),
             left => toned(Tone::Good, &count(u64::from(left))),
@@ -134,6 +135,7 @@ pub(super) fn host(report: &Report, width: usize) -> String {
     fact("involuntary switches", &|h| count(h.involuntary_switches));
     fact("time stolen", &|h| h.steal.to_string());
     fact("load before, after", &|h| format!("{:.2}, {:.2}", h.load_average.0, h.load_average.1));
+    fact("resolves waits above", &|h| h.floor_emulated().to_string() + " (emulated)");
     fact("took", &|h| format!("{} on {}", h.wall, counted(u64::from(h.host_processors), "processor")));
     let mut out = sheet.render(width);
     out.push_str(&wrap(
@@ -211,16 +213,29 @@ pub(super) fn thresholds(report: &Report, width: usize) -> String {
 /// The assumptions of a report's variants.
 pub(super) fn report_assumptions(report: &Report, width: usize) -> String {
     let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
-    assumptions(&plans, width)
+    let lead =
+        "Choices that nothing published settles: [assumptions] in a scenario; `atqsim explain` gives the reasons";
+    let mut out = wrap("", &toned(Tone::Faint, lead), width);
+    let settings: Vec<String> = settings(&plans).into_iter().map(|(setting, _)| setting).collect();
+    out.push_str(&wrap("", &settings.join("; "), width));
+    out
 }
 
 /// Every choice that nothing published settles; where variants differ, each variant's value.
 pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
-    let lists: Vec<_> = plans.iter().map(|plan| plan.assumptions.list()).collect();
-    let Some(first) = lists.first() else { return String::new() };
     let lead = "Choices that nothing published settles, under [assumptions] in a scenario";
     let mut out = listed(lead, &["name = value, why, source".into()], width);
-    for (at, assumption) in first.iter().enumerate() {
+    for (setting, why) in settings(plans) {
+        out.push_str(&wrap("- ", &format!("{}: {why}", toned(Tone::Strong, &setting)), width));
+    }
+    out
+}
+
+/// Each assumption as `name = value`, and why it is one.
+fn settings(plans: &[&Plan]) -> Vec<(String, String)> {
+    let lists: Vec<_> = plans.iter().map(|plan| plan.assumptions.list()).collect();
+    let Some(first) = lists.first() else { return Vec::new() };
+    let told = |(at, assumption): (usize, &Assumption)| {
         let name = assumption.name.trim_start_matches("assumptions.");
         let value = if lists.iter().all(|list| list[at].value == assumption.value) {
             assumption.value.clone()
@@ -228,9 +243,7 @@ pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
             let each = lists.iter().zip(plans).map(|(list, p)| format!("{} ({})", list[at].value, plain(&p.variant)));
             each.collect::<Vec<_>>().join(", ")
         };
-        let setting = toned(Tone::Strong, &format!("{name} = {value}"));
-        let text = format!("{setting}: {} ({})", assumption.why, assumption.source);
-        out.push_str(&wrap("- ", &text, width));
-    }
-    out
+        (format!("{name} = {value}"), format!("{} ({})", assumption.why, assumption.source))
+    };
+    first.iter().enumerate().map(told).collect()
 }

@@ -5,9 +5,10 @@
 use super::super::format::{Tone, amount, count, micros, percent, plain, toned, wrap};
 use super::super::table::Grid;
 use super::super::{Report, VariantReport};
-use super::{active, class, listed, names, services};
+use super::{active, class, class_id, listed, names, services};
 use crate::metrics::derived::pool_share;
 use crate::metrics::{ClassSummary, Holder, JourneySummary};
+use crate::plan::Role;
 use crate::time::Nanos;
 
 /// What stands where a variant has no such service.
@@ -107,7 +108,8 @@ pub(super) fn starvation(report: &Report, width: usize) -> String {
     out.push_str(&table(report, &rows, &figures, cells).render(width));
     out.push('\n');
     out.push_str(&wrap("", "Who held the threads while it starved (share of the threads held):", width));
-    for name in &rows {
+    let told = |name: &&&str| rows.len() <= HOLDERS_OF_ALL || is_request(report, name);
+    for name in rows.iter().filter(told) {
         for variant in &report.variants {
             if let Some(class) = class(variant, name).filter(|c| c.episode_count > 0) {
                 let held = holders(variant, &class.holders);
@@ -116,10 +118,23 @@ pub(super) fn starvation(report: &Report, width: usize) -> String {
             }
         }
     }
+    if rows.len() > HOLDERS_OF_ALL {
+        let text = "Who held the threads while each work queue starved is in the JSON report.";
+        out.push_str(&wrap("", &toned(Tone::Faint, text), width));
+    }
     if !fine.is_empty() {
         out.push_str(&wrap("", &format!("Never starved: {}", fine.join(", ")), width));
     }
     out
+}
+
+/// With more starved services than this, only those that users and senders wait for are told who held the threads.
+const HOLDERS_OF_ALL: usize = 20;
+
+/// Whether a service is one of requests, not a work queue.
+fn is_request(report: &Report, name: &str) -> bool {
+    let role = |v: &VariantReport| class_id(v, name).map(|id| v.plan.classes[id.index()].role);
+    report.variants.iter().find_map(role).is_some_and(|role| matches!(role, Role::Protocol | Role::SmtpIn))
 }
 
 /// `smtp1.pre-categorization 46 %, smtp2.local-delivery 31 %, 3 others under 1 % each`.
@@ -166,6 +181,9 @@ pub(super) fn journeys(report: &Report, width: usize) -> String {
     let mut out = String::new();
     if !rows.is_empty() {
         let cell = |v: &VariantReport, name: &str| match find(v, name) {
+            Some(j) if j.completed == 0 => {
+                vec![count(0), bad_above_zero(j.cut), ABSENT.to_string(), ABSENT.to_string()]
+            }
             Some(j) => {
                 vec![count(j.completed), bad_above_zero(j.cut), j.total.p50.to_string(), j.total.p99.to_string()]
             }

@@ -44,7 +44,7 @@ pub(super) fn replications(report: &Report, width: usize) -> String {
     let Some(first) = report.variants.iter().find_map(|v| v.replicated.as_ref()) else { return String::new() };
     let told = format!(
         "{} independent runs of each variant under the same seeds; mean ± half of the 95 % interval (Student t over the \
-         runs). The sections before this one are those of the first run.",
+         runs). All other sections, and the verdict, are those of the first run.",
         first.seeds.len()
     );
     let mut out = wrap("", &told, width);
