@@ -83,12 +83,11 @@ pub(super) struct Queue {
 
 /// Every service that the scenario has.
 pub(super) fn services(root: &mut Fields<'_, '_>) -> Services {
-    let services = Services {
+    Services {
         pop3: root.table("pop3").map(|fields| protocol(fields, "pop3")),
         imap4: root.table("imap4").map(|fields| protocol(fields, "imap4")),
         smtp: root.table("smtp").map(smtp),
-    };
-    services
+    }
 }
 
 fn waiting(fields: &mut Fields<'_, '_>) -> Waiting {

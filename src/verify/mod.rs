@@ -57,13 +57,16 @@ impl Default for Settings<'_> {
     }
 }
 
+/// Puts something between the engine and the recorder.
+pub type Wrap = dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync;
+
 /// Mistakes that are planted to see whether they are found.
 #[derive(Clone, Copy, Default)]
 pub struct Tampering<'a> {
     /// Changes the plan before it is run.
     pub plan: Option<&'a (dyn Fn(&mut Plan) + Sync)>,
     /// Stands between the engine and the recorder.
-    pub observer: Option<&'a (dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync)>,
+    pub observer: Option<&'a Wrap>,
 }
 
 impl std::fmt::Debug for Tampering<'_> {

@@ -200,8 +200,8 @@ fn distribution(given: &Object) -> Result<(String, f64), String> {
 fn time(seconds: f64) -> String {
     let ns = (seconds * 1e9).round().max(0.0) as u64;
     match ns {
-        _ if ns % 1_000_000_000 == 0 => format!("\"{}s\"", ns / 1_000_000_000),
-        _ if ns % 1_000_000 == 0 => format!("\"{}ms\"", ns / 1_000_000),
+        _ if ns.is_multiple_of(1_000_000_000) => format!("\"{}s\"", ns / 1_000_000_000),
+        _ if ns.is_multiple_of(1_000_000) => format!("\"{}ms\"", ns / 1_000_000),
         _ => format!("\"{ns}ns\""),
     }
 }
