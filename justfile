@@ -27,3 +27,7 @@ long-properties:
 # Licences, sources, duplicate and wildcard versions (needs cargo-deny)
 deny:
     cargo deny --offline check bans licenses sources
+
+# Print the new table of pinned results after a deliberate change
+bless:
+    cargo test --test pins 2>&1 | grep "0x"

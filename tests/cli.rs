@@ -596,7 +596,10 @@ fn panics_of_a_scenario_are_counted_and_exit_with_1() {
     let fault = format!("{}\n[[fault]]\nservice = \"pop3\"\npanics = 0.2\n", common::ONLY_POP3);
     place.write("fault.toml", fault);
     for engine in ["threads", "virtual"] {
-        let ran = place.run(&format!("run fault.toml --format json --engine {engine}")).exits(1).says(&["exit code 1", "handlers panicked"]);
+        let ran = place
+            .run(&format!("run fault.toml --format json --engine {engine}"))
+            .exits(1)
+            .says(&["exit code 1", "handlers panicked"]);
         let report = ran.json();
         check_report(&report, &["default"]);
         let variant = &report["variants"][0];

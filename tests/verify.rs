@@ -327,8 +327,9 @@ fn planted_mistakes_are_found() {
         verdict(what, id, Tampering { plan: Some(change.as_ref()), observer: None });
     }
     for (what, id, how) in &distorted {
-        let wrap = |inner: Box<dyn Observer>| -> Box<dyn Observer> {
-            Box::new(Distorted { inner, how: *how, waiting: Vec::new(), started: 0, lost: None })
+        let how = *how;
+        let wrap = move |inner: Box<dyn Observer>| -> Box<dyn Observer> {
+            Box::new(Distorted { inner, how, waiting: Vec::new(), started: 0, lost: None })
         };
         verdict(what, id, Tampering { plan: None, observer: Some(&wrap) });
     }

@@ -57,17 +57,17 @@ impl Default for Settings<'_> {
     }
 }
 
+/// Puts something between the engine and the recorder.
+pub type Wrap = dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync;
+
 /// Mistakes that are planted to see whether they are found.
 #[derive(Clone, Copy, Default)]
 pub struct Tampering<'a> {
     /// Changes the plan before it is run.
     pub plan: Option<&'a (dyn Fn(&mut Plan) + Sync)>,
     /// Stands between the engine and the recorder.
-    pub observer: Option<Interposer<'a>>,
+    pub observer: Option<&'a Wrap>,
 }
-
-/// Takes the recorder and gives what the engine is to tell instead.
-pub type Interposer<'a> = &'a (dyn Fn(Box<dyn Observer>) -> Box<dyn Observer> + Sync);
 
 impl std::fmt::Debug for Tampering<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
