@@ -71,7 +71,14 @@ pub(super) fn scenario_text(file: &str) -> Result<(String, String, Base), Proble
 pub(super) fn show(found: &[Problem]) -> bool {
     if !found.is_empty() {
         let colour = std::io::stderr().is_terminal();
-        complain(&problems::render(found, colour));
+        // In the order of the text, whatever the order in which they were found; flags and whole files come first.
+        let mut in_order = found.to_vec();
+        in_order.sort_by_key(|problem| match &problem.place {
+            Place::Span(_, span) => span.start as u64 + 1,
+            Place::Line(_, line) => *line,
+            Place::Named(_) => 0,
+        });
+        complain(&problems::render(&in_order, colour));
     }
     any_error(found)
 }

@@ -79,9 +79,14 @@ fn told(r: &Recommendation, assumptions: &Assumptions, present: Option<&Registry
         text += &format!("  {step}\n");
     }
     text += "\nSet\n";
+    let mut key = "";
     for (id, setting) in r.registry().iter() {
         let value = id.value();
-        text += &format!("  HKLM\\{}\n    {} = {} (0x{:X})", value.key, value.name, setting.data, setting.data);
+        if value.key != key {
+            key = value.key;
+            text += &format!("  HKLM\\{key}\n");
+        }
+        text += &format!("    {} = {} (0x{:X})", value.name, setting.data, setting.data);
         text += &match present.and_then(|p| p.get(id)) {
             Some(now) if now == setting.data => ", as it is now\n".to_string(),
             Some(now) => format!(", now {now} (0x{now:X})\n"),
@@ -89,6 +94,7 @@ fn told(r: &Recommendation, assumptions: &Assumptions, present: Option<&Registry
             None => "\n".to_string(),
         };
     }
+    text += "by hand, or with --out FILE.reg here and `regedit FILE.reg` there;\n";
     text += &format!("then {RESTART}.\n\nAssumptions (change one with --assume NAME=VALUE)\n");
     for assumption in assumptions.list() {
         let name = assumption.name.trim_start_matches("assumptions.");
