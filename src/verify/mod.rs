@@ -26,7 +26,7 @@ use translate::Scenario;
 pub const SEED: u64 = 281_868;
 /// Replications of a case at first, and how many times as many at most.
 const REPLICATIONS: usize = 64;
-const MORE: usize = 16;
+const MORE: usize = 64;
 /// Items of a case whose need is not known, all classes together.
 const ITEMS: f64 = 8e6;
 /// Which part of a replication is recorded.
