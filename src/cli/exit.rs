@@ -26,7 +26,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Failed, "failed at run time (what was measured is reported)"),
     (Exit::BadInput, "bad input or usage; nothing was run"),
-    (Exit::NotWritten, "a report could not be written (it is printed on stdout instead)"),
+    (Exit::NotWritten, "a report, trace or registry file could not be written (a report is then printed on stdout)"),
     (Exit::Threshold, "a threshold failed"),
     (Exit::Interrupted, "interrupted; the report is partial"),
 ];
