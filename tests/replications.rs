@@ -67,6 +67,7 @@ fn what_cannot_be_is_refused() {
         (&["--replications", "5"][..], "needs virtual time"),
         (&["--replications", "0", "--engine", "virtual"], "0 is not in 2..=100000"),
         (&["--replications", "1", "--engine", "virtual"], "1 is not in 2..=100000"),
+        (&["--burn-cpu", "--engine", "virtual"], "needs real threads"),
         (&["--replications", "many", "--engine", "virtual"], "invalid digit"),
     ] {
         let output = atqsim(&[KB, args].concat());

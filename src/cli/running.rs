@@ -47,7 +47,7 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    if let Some(problem) = replications_refused(args) {
+    if let Some(problem) = replications_refused(args).or_else(|| burning_refused(args)) {
         load::show(&[problem]);
         return Ok(Exit::BadInput);
     }
@@ -113,6 +113,13 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Virtual time has no CPU to burn; a flag that does nothing would be believed.
+fn burning_refused(args: &OutputArgs) -> Option<Problem> {
+    let message = "needs real threads: virtual time holds emulated processors only";
+    let refused = Problem::error(Place::Named("--burn-cpu".into()), message, "leave one of the two flags out");
+    (args.burn_cpu && args.engine == Engine::Virtual).then_some(refused)
 }
 
 /// What forbids the replications that were asked for.
