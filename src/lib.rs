@@ -3,6 +3,7 @@
 //!
 //! The house is laid out in layers; `ARCHITECTURE.md` says which room may know which.
 
+pub mod calendar;
 pub mod cli;
 pub mod engine;
 pub mod ids;

@@ -5,7 +5,7 @@
 //! same demand. Not a distribution: those are in `workload`. Called by `workload` only.
 
 use rand::{Rng, SeedableRng};
-use rand_pcg::Pcg64Mcg;
+use rand_xoshiro::SplitMix64;
 
 /// The key of a family of streams: the run's seed mixed with a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,28 +24,30 @@ impl StreamKey {
 
     /// The stream of this family for item `number` and `purpose`.
     #[must_use]
+    #[inline]
     pub fn stream(self, number: u64, purpose: u64) -> Stream {
-        let low = mix(self.0 ^ mix(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ mix(purpose)));
-        let high = mix(low ^ 0xd1b5_4a32_d192_ed03);
-        Stream(Pcg64Mcg::new((u128::from(high) << 64) | u128::from(low)))
+        Stream::seeded(mix(self.0 ^ purpose) ^ number)
     }
 }
 
-/// One stream of random numbers.
+/// One stream of random numbers: `SplitMix64` from a state that the address gives. A stream serves a handful of draws, so
+/// what counts is that one is made in a few instructions; its period of 2^64 is no limit.
 #[derive(Clone, Debug)]
-pub struct Stream(Pcg64Mcg);
+pub struct Stream(SplitMix64);
 
 impl Stream {
     /// A stream for tests and tools: seeded by one number.
     #[must_use]
+    #[inline]
     pub fn seeded(seed: u64) -> Stream {
-        Stream(Pcg64Mcg::seed_from_u64(seed))
+        Stream(SplitMix64::from_seed(mix(seed).to_le_bytes()))
     }
 
     /// Uniform in [0, 1).
+    #[inline]
     pub fn unit(&mut self) -> f64 {
         // 53 random bits: every value is a multiple of 2^-53, so the result never rounds up to 1.
-        (self.0.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+        (self.bits() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
     /// Uniform in (0, 1]: safe to take the logarithm of.
@@ -54,12 +56,14 @@ impl Stream {
     }
 
     /// 64 random bits.
+    #[inline]
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
+/// One output of `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
+#[inline]
 fn mix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

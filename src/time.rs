@@ -38,12 +38,14 @@ impl Nanos {
 
     /// Nanoseconds given as a float: rounded to nearest, negative and NaN become 0, too large becomes [`Nanos::MAX`].
     #[must_use]
+    #[inline]
     pub fn from_f64(ns: f64) -> Nanos {
         if ns > 0.0 { Nanos((ns + 0.5) as u64) } else { Nanos(0) }
     }
 
     /// Whole microseconds, rounded down.
     #[must_use]
+    #[inline]
     pub const fn as_micros(self) -> u64 {
         self.0 / 1_000
     }
@@ -56,12 +58,14 @@ impl Nanos {
 
     /// `self - other`, at least zero.
     #[must_use]
+    #[inline]
     pub const fn since(self, other: Nanos) -> Nanos {
         Nanos(self.0.saturating_sub(other.0))
     }
 
     /// `self` times a factor that is at least 0.
     #[must_use]
+    #[inline]
     pub fn scale(self, factor: f64) -> Nanos {
         Nanos::from_f64(self.0 as f64 * factor)
     }
@@ -69,12 +73,14 @@ impl Nanos {
 
 impl Add for Nanos {
     type Output = Nanos;
+    #[inline]
     fn add(self, other: Nanos) -> Nanos {
         Nanos(self.0.saturating_add(other.0))
     }
 }
 
 impl AddAssign for Nanos {
+    #[inline]
     fn add_assign(&mut self, other: Nanos) {
         *self = *self + other;
     }
@@ -82,6 +88,7 @@ impl AddAssign for Nanos {
 
 impl Sub for Nanos {
     type Output = Nanos;
+    #[inline]
     fn sub(self, other: Nanos) -> Nanos {
         self.since(other)
     }

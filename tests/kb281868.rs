@@ -204,8 +204,8 @@ fn first_items(plan: &Plan) -> Vec<(Nanos, String, String, u64)> {
     let mut load = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).expect("the load can be read");
     let mut items = Vec::new();
     while let Some(item) = load.pop_due(Nanos::MAX) {
-        let name = plan.source_name(item.source);
-        items.push((item.due, name.to_string(), plan.class_name(item.class).to_string(), item.number));
+        let name = plan.source_name(item.source());
+        items.push((item.due, name.to_string(), plan.class_name(load.class(&item)).to_string(), item.number()));
     }
     items
 }

@@ -8,14 +8,14 @@ use atqsim::scenario::{Base, Overrides, builtin, read};
 
 /// Hash of each scenario's JSON.
 const PINS: &[(&str, u64)] = &[
-    ("kb281868", 0x0078b24756d53c89),
-    ("kb281868-three-servers", 0xedb12be614c33570),
-    ("which-value", 0xeb161b13282c6830),
-    ("slow-global-catalog", 0x3d53751d40d41ee3),
-    ("healthy", 0x50e7ac7668ab192d),
-    ("drain-rule", 0x39394abd993ceb03),
-    ("pool-thread-limit", 0x9043cf37f85afa4f),
-    ("replay-sample", 0x3977f4387124ea25),
+    ("kb281868", 0x065813ae153c33dc),
+    ("kb281868-three-servers", 0x61f674391cd8ff98),
+    ("which-value", 0xee9d207edb0ecc3d),
+    ("slow-global-catalog", 0x4c836ac962598c1a),
+    ("healthy", 0xda9938a8de690c90),
+    ("drain-rule", 0x04039a25c3902412),
+    ("pool-thread-limit", 0xfb6c446e89e3759f),
+    ("replay-sample", 0x8872e11cfe1f9504),
 ];
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): stable, and enough to see a change.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Rooms from the ground up. A room imports rooms of lower lines only, and never one of its own line.
 const LAYERS: &[&[&str]] = &[
     &["time", "ids", "rng", "problem"],
-    &["item"],
+    &["item", "calendar"],
     &["policy", "models", "workload"],
     &["plan", "regfile", "metrics", "pool"],
     &["scenario", "engine", "report"],
@@ -132,7 +132,7 @@ fn the_ceiling_is_computed_in_one_place_and_enforced_in_one() {
     };
     assert_eq!(named("fn heavy_queue_cap("), ["src/policy/cap.rs"]);
     assert_eq!(named("heavy_queue_cap(size, percent)"), ["src/policy/sizing.rs"]);
-    assert_eq!(named("Packet::ThreadRequest(class))"), ["src/policy/dispatch.rs"]);
+    assert_eq!(named("Packet::thread_request(class)"), ["src/policy/dispatch.rs"]);
 }
 
 #[test]

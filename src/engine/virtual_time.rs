@@ -3,61 +3,63 @@
 //! It makes no policy choice: it tells the same `Dispatch` as the real threads what happens, and does what it decides.
 //! Same plan and seed, same figures, to the nanosecond. Not paced and not parallel. Called by `run` and tests.
 //!
-//! Order at equal times: ends of phases first, then clients that give up, then arrivals; within each in order of making.
+//! Order at equal times: ends of phases first, then threads that have been idle for too long, then clients that give
+//! up, then arrivals; within each in order of making.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::floor::{Due, Floor, ItemKey};
+use super::floor::{Due, Floor};
 use super::observer::Observer;
 use super::{EngineError, Options, RunOutput};
+use crate::calendar::Calendar;
 use crate::ids::{ClassId, ThreadId};
 use crate::item::Outcome;
+use crate::metrics::Summary;
 use crate::plan::Plan;
 use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
-use crate::policy::dispatch::{Decision, Dispatch, Event};
+use crate::policy::dispatch::{Decision, Dispatch, Event, Ticket};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
-use crate::workload::Work;
+use crate::workload::{PackedItem, Work};
 
 /// More events than this at one and the same moment are taken for a load that never lets time go on.
 const EVENTS_AT_ONE_MOMENT: u64 = 20_000_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ends {
-    Cpu,
-    Wait,
-    Idleness,
-}
-
 /// What a thread of the emulation is at.
 #[derive(Clone, Copy, Debug, Default)]
 struct Thread {
-    item: Option<ItemKey>,
-    phase: u32,
+    /// What it serves; `None`: it is idle.
+    item: Option<PackedItem>,
+    /// When it began the item, or became idle.
+    since: Nanos,
     /// Length of the `cpu` phase that waits for a processor.
     wants_cpu: Nanos,
-    idle_since: Option<Nanos>,
-    /// An end of idleness is in the calendar.
-    idle_timer: bool,
+    /// The phase that comes next.
+    phase: u32,
+    /// The phase that it is in holds a processor.
+    on_cpu: bool,
 }
 
 struct Engine<'a> {
     plan: &'a Plan,
-    floor: Floor,
-    dispatch: Dispatch<ItemKey>,
+    floor: Floor<Ticket>,
+    dispatch: Dispatch<PackedItem>,
     log: Option<DecisionLog>,
     trace: Option<Arc<dyn Trace>>,
+    /// Somebody wants to read events and decisions.
+    logs: bool,
     processors: Processors,
     threads: Vec<Thread>,
-    calendar: BinaryHeap<Reverse<(Nanos, u64, Ends, ThreadId)>>,
+    /// When the phase of each thread ends.
+    ends: Calendar,
+    /// The thread whose phase has just ended: its moment in the calendar is over, and perhaps replaced soon.
+    ended: Option<ThreadId>,
+    /// No thread has been idle for too long before this.
+    idle_check: Nanos,
     sequence: u64,
     /// Decisions that are still to be carried out, from `done` on.
-    to_do: Vec<Decision<ItemKey>>,
+    to_do: Vec<Decision<PackedItem>>,
     done: usize,
-    /// The answer to a submission.
-    answer: Vec<Decision<ItemKey>>,
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
@@ -80,19 +82,22 @@ pub fn observe(
     options: &Options<'_>,
     observer: Option<Box<dyn Observer>>,
 ) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
+    let log = (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions));
     let mut engine = Engine {
         plan,
         floor: Floor::new(plan)?,
         dispatch: Dispatch::new(&plan.rules()),
-        log: (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions)),
+        logs: log.is_some() || options.trace.is_some(),
+        log,
         trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),
         threads: Vec::new(),
-        calendar: BinaryHeap::new(),
+        ends: Calendar::default(),
+        ended: None,
+        idle_check: Nanos::MAX,
         sequence: 0,
         to_do: Vec::new(),
         done: 0,
-        answer: Vec::new(),
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
@@ -102,9 +107,10 @@ pub fn observe(
     let observer = engine.floor.observe(None);
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
+    let counts = (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect();
     let output = RunOutput {
-        summary: engine.floor.close(plan, end),
-        counts: (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect(),
+        summary: engine.close(end),
+        counts,
         host: None,
         interrupted,
         threads_refused: 0,
@@ -120,8 +126,8 @@ impl Engine<'_> {
     fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
         let (mut events, mut at_this_moment) = (0_u64, 0_u64);
         loop {
-            let ends = self.calendar.peek().map_or(Nanos::MAX, |Reverse((at, ..))| *at);
-            let due = self.floor.next_due().unwrap_or(Nanos::MAX);
+            let ends = self.ends.first_at();
+            let due = self.floor.next_due().unwrap_or(Nanos::MAX).min(self.idle_check);
             let next = ends.min(due);
             if next >= self.plan.duration {
                 return Ok(false);
@@ -132,8 +138,9 @@ impl Engine<'_> {
             }
             self.now = next;
             if ends <= due {
-                let Some(Reverse((_, _, what, thread))) = self.calendar.pop() else { return Ok(false) };
-                self.phase_ends(thread, what);
+                self.phase_ends();
+            } else if self.idle_check <= due {
+                self.look_for_idle_threads();
             } else {
                 self.due();
             }
@@ -149,10 +156,21 @@ impl Engine<'_> {
         }
     }
 
+    /// Ends the run: tells the memory what still waits and what is in service.
+    fn close(&mut self, end: Nanos) -> Summary {
+        let waiting = self.dispatch.withdraw_all().into_iter().map(|(class, item)| (class, item.due));
+        let in_service = self.threads.iter().filter_map(|thread| thread.item.map(|item| (item, thread.since)));
+        let in_service: Vec<_> = in_service.map(|(item, since)| (self.floor.class(&item), since)).collect();
+        let mut summary = self.floor.close(self.plan, end, waiting, in_service);
+        summary.violations.extend(self.dispatch.laws().lines());
+        summary
+    }
+
     fn due(&mut self) {
-        match self.floor.pop_due(self.now) {
-            Some(Due::Submit(key, class, _)) => self.submit(key, class),
-            Some(Due::GiveUp(_, ticket)) => self.apply(Event::GiveUp { ticket }),
+        let dispatch = &self.dispatch;
+        match self.floor.pop_due(self.now, |ticket| dispatch.waits(ticket)) {
+            Some(Due::Submit(item)) => self.submit(item),
+            Some(Due::GiveUp(ticket)) => self.apply(Event::GiveUp { ticket }),
             None => {}
         }
         self.settle();
@@ -163,13 +181,12 @@ impl Engine<'_> {
         while let Some(&decision) = self.to_do.get(self.done) {
             self.done += 1;
             match decision {
-                Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("`submit` takes its own answers"),
-                Decision::Left { job } => self.floor.gave_up(job, self.now),
-                Decision::Start { thread, job, .. } => {
-                    self.floor.started(job, self.now);
-                    self.threads[thread.index()] =
-                        Thread { item: Some(job), phase: 0, idle_since: None, ..self.threads[thread.index()] };
-                    self.next_phase(thread);
+                // `submit` has dealt with its answer.
+                Decision::Queued { .. } | Decision::Refused { .. } => {}
+                Decision::Start { thread, class, job, .. } => self.start(thread, class, &job),
+                Decision::Left { job } => {
+                    let oldest = self.oldest(self.floor.class(&job));
+                    self.floor.gave_up(&job, oldest, self.now);
                 }
                 Decision::Create { thread } => {
                     if self.threads.len() <= thread.index() {
@@ -178,27 +195,52 @@ impl Engine<'_> {
                     self.apply(Event::ThreadStarted { thread });
                     self.count_threads();
                 }
-                Decision::Idle { thread } => self.idle(thread),
-                Decision::Retire { thread } => {
-                    self.threads[thread.index()].idle_since = None;
-                    self.count_threads();
+                Decision::Idle { thread } => {
+                    self.threads[thread.index()].since = self.now;
+                    self.idle_check = self.idle_check.min(self.now + self.idle_timeout);
                 }
+                Decision::Retire { .. } => self.count_threads(),
             }
         }
         self.to_do.clear();
         self.done = 0;
     }
 
+    #[inline]
+    fn start(&mut self, thread: ThreadId, class: ClassId, item: &PackedItem) {
+        let oldest = self.oldest(class);
+        self.floor.started(item, oldest, self.now);
+        let state = &mut self.threads[thread.index()];
+        state.item = Some(*item);
+        state.since = self.now;
+        state.phase = 0;
+        self.next_phase(thread);
+    }
+
+    /// Due time of the item of a class that has waited longest. One that is about to start in this same moment counts
+    /// as started.
+    #[inline]
+    fn oldest(&self, class: ClassId) -> Option<Nanos> {
+        self.dispatch.oldest(class).map(|item| item.due)
+    }
+
     /// Tells the policy; what it decides joins what is to do.
-    fn apply(&mut self, event: Event<ItemKey>) {
-        let before = self.to_do.len();
-        let erased = (self.log.is_some() || self.trace.is_some()).then(|| event.erased());
-        self.dispatch.apply(event, &mut self.to_do);
-        if let (Some(log), Some(event)) = (&mut self.log, erased) {
-            log.note(event, &self.to_do[before..]);
+    #[inline]
+    fn apply(&mut self, event: Event<PackedItem>) {
+        if self.logs {
+            return self.apply_and_log(event);
         }
-        if let (Some(trace), Some(event)) = (&self.trace, erased) {
-            trace.note(self.now, &LogLine::of(event, &self.to_do[before..]));
+        self.dispatch.apply(event, &mut self.to_do);
+    }
+
+    fn apply_and_log(&mut self, event: Event<PackedItem>) {
+        let (before, erased) = (self.to_do.len(), event.erased());
+        self.dispatch.apply(event, &mut self.to_do);
+        if let Some(log) = &mut self.log {
+            log.note(erased, &self.to_do[before..]);
+        }
+        if let Some(trace) = &self.trace {
+            trace.note(self.now, &LogLine::of(erased, &self.to_do[before..]));
         }
     }
 
@@ -207,101 +249,102 @@ impl Engine<'_> {
         self.floor.live_threads(live, self.now);
     }
 
-    fn idle(&mut self, thread: ThreadId) {
-        let now = self.now;
-        let state = &mut self.threads[thread.index()];
-        state.idle_since = Some(now);
-        if !state.idle_timer {
-            state.idle_timer = true;
-            self.push(now + self.idle_timeout, Ends::Idleness, thread);
+    /// The phase of `thread` lasts for `time` from now on.
+    #[inline]
+    fn lasts(&mut self, thread: ThreadId, time: Nanos) {
+        if self.ended == Some(thread) {
+            self.ended = None;
         }
-    }
-
-    fn push(&mut self, at: Nanos, what: Ends, thread: ThreadId) {
         self.sequence += 1;
-        self.calendar.push(Reverse((at, self.sequence, what, thread)));
+        self.ends.set(thread.index(), self.now + time, self.sequence);
     }
 
     /// Begins the next phase of a thread's item; a service without any ends in the same moment.
+    #[inline]
     fn next_phase(&mut self, thread: ThreadId) {
-        let Thread { item: Some(key), phase, .. } = self.threads[thread.index()] else { return };
-        self.threads[thread.index()].phase += 1;
-        match self.floor.work(key, phase, self.now) {
+        let state = &mut self.threads[thread.index()];
+        let Some(item) = state.item else { return };
+        let phase = state.phase;
+        state.phase += 1;
+        match self.floor.work(&item, phase, self.now) {
             Some(Work::Cpu(time)) => {
+                state.on_cpu = true;
                 if self.processors.acquire(thread) {
-                    self.push(self.now + time, Ends::Cpu, thread);
+                    self.lasts(thread, time);
                 } else {
-                    self.threads[thread.index()].wants_cpu = time;
+                    state.wants_cpu = time;
                 }
             }
             Some(Work::Wait(time)) => {
+                state.on_cpu = false;
                 self.apply(Event::Blocks { thread });
-                self.push(self.now + time, Ends::Wait, thread);
+                self.lasts(thread, time);
             }
-            None => self.finish(thread, key),
+            None => self.finish(thread, &item),
         }
     }
 
-    fn finish(&mut self, thread: ThreadId, key: ItemKey) {
-        let outcome = if self.floor.panics(key) {
+    fn finish(&mut self, thread: ThreadId, item: &PackedItem) {
+        let state = &mut self.threads[thread.index()];
+        state.item = None;
+        let started = state.since;
+        let outcome = if self.floor.panics(item, started) {
             self.panics += 1;
             Outcome::Lost
         } else {
             Outcome::Served
         };
-        self.threads[thread.index()].item = None;
         // A message is on its next queue before its thread goes back to the port.
-        if let Some(next) = self.floor.finished(key, outcome, self.now) {
-            let class = self.floor.class(next);
-            self.submit(next, class);
+        if let Some(next) = self.floor.finished(item, started, outcome, self.now) {
+            self.submit(next);
         }
         self.apply(Event::Finishes { thread });
     }
 
     /// Submits an item. The answer is dealt with at once, the other decisions join what is to do.
-    fn submit(&mut self, key: ItemKey, class: ClassId) {
-        self.answer.clear();
-        self.dispatch.apply(Event::Submit { class, job: key }, &mut self.answer);
-        if let Some(log) = &mut self.log {
-            log.note(Event::Submit { class, job: () }, &self.answer);
-        }
-        if let Some(trace) = &self.trace {
-            trace.note(self.now, &LogLine::of(Event::Submit { class, job: () }, &self.answer));
-        }
-        match self.answer.first() {
-            Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, self.now),
-            Some(Decision::Refused { .. }) => self.floor.refused(key, self.now),
+    fn submit(&mut self, item: PackedItem) {
+        let (class, answer) = (self.floor.class(&item), self.to_do.len());
+        self.apply(Event::Submit { class, job: item });
+        match self.to_do.get(answer) {
+            Some(Decision::Queued { ticket }) => self.floor.queued(&item, *ticket, self.now),
+            Some(Decision::Refused { .. }) => self.floor.refused(&item, self.now),
             other => unreachable!("a submission is answered first, not by {other:?}"),
         }
-        self.to_do.extend_from_slice(&self.answer[1..]);
     }
 
-    fn phase_ends(&mut self, thread: ThreadId, what: Ends) {
-        match what {
-            Ends::Cpu => {
-                if let Some(next) = self.processors.release() {
-                    let time = self.threads[next.index()].wants_cpu;
-                    self.push(self.now + time, Ends::Cpu, next);
-                }
+    /// The earliest of the phases ends.
+    #[inline]
+    fn phase_ends(&mut self) {
+        let Some((_, owner)) = self.ends.first() else { return };
+        let thread = ThreadId(owner as u32);
+        self.ended = Some(thread);
+        if self.threads[owner].on_cpu {
+            if let Some(next) = self.processors.release() {
+                let time = self.threads[next.index()].wants_cpu;
+                self.lasts(next, time);
             }
-            Ends::Wait => self.apply(Event::Wakes { thread }),
-            Ends::Idleness => return self.idleness_ends(thread),
+        } else {
+            self.apply(Event::Wakes { thread });
         }
         self.next_phase(thread);
         self.settle();
+        if let Some(thread) = self.ended.take() {
+            self.ends.clear(thread.index());
+        }
     }
 
-    fn idleness_ends(&mut self, thread: ThreadId) {
-        let state = &mut self.threads[thread.index()];
-        state.idle_timer = false;
-        let Some(since) = state.idle_since else { return };
-        let ends = since + self.idle_timeout;
-        if ends <= self.now {
-            self.apply(Event::IdleTooLong { thread });
-            self.settle();
-        } else {
-            state.idle_timer = true;
-            self.push(ends, Ends::Idleness, thread);
+    /// Tells the policy of threads that have been idle for too long. Threads become idle in the order in which the
+    /// policy keeps them, so the one that has been idle longest says for all when to look again.
+    fn look_for_idle_threads(&mut self) {
+        self.idle_check = Nanos::MAX;
+        if let Some(thread) = self.dispatch.longest_idle() {
+            let ends = self.threads[thread.index()].since + self.idle_timeout;
+            self.idle_check = ends;
+            if ends <= self.now {
+                self.idle_check = self.now;
+                self.apply(Event::IdleTooLong { thread });
+                self.settle();
+            }
         }
     }
 }

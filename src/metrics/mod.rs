@@ -6,6 +6,7 @@
 //! Called by `engine` and `run`; read by `report`.
 
 pub mod agreement;
+pub mod backlog;
 pub mod derived;
 pub mod host;
 pub mod latency;
@@ -17,49 +18,54 @@ use crate::item::Outcome;
 use crate::time::Nanos;
 use crate::workload::JourneyEnd;
 use latency::{Latency, LatencySummary};
-use starvation::{Backlog, Episode, Starvation};
+use starvation::{Episode, Starvation};
 
 /// Points of the time line.
 pub const TIMELINE_POINTS: usize = 240;
-
-/// An item that waits, as [`Metrics`] names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    position: u64,
-    due: Nanos,
-}
 
 #[derive(Debug)]
 struct Class {
     arrivals: u64,
     outcomes: Outcomes,
+    waiting: u64,
+    waiting_max: u64,
+    /// Due time of the oldest waiting item; "never" where none waits.
+    oldest: Nanos,
+    busy: u32,
+    busy_max: u32,
     started_wait: Latency,
     gave_up_wait: Latency,
     service: Latency,
-    backlog: Backlog,
     starvation: Starvation,
-    busy: u32,
-    busy_max: u32,
-    waiting_max: u64,
-    /// Thread time held and waiting time added up, until `settled`.
-    held_ns: u128,
-    waiting_ns: u128,
-    settled: Nanos,
-    /// How late arrivals were told, summed: the waiting that `waiting_ns` could not see.
+    /// Thread time held: the sum of the ends minus that of the starts, modulo 2^128; with `busy` times now it is the
+    /// time-integral of the busy threads up to now.
+    held: u128,
+    /// The same for the waiting items, counted from their due times.
+    waited: u128,
+    /// How late arrivals were told, summed: waiting of items that nobody saw yet.
     late_ns: u128,
 }
 
 impl Class {
-    fn settle(&mut self, now: Nanos) {
-        let span = u128::from(now.since(self.settled).0);
-        self.held_ns += u128::from(self.busy) * span;
-        self.waiting_ns += u128::from(self.backlog.waiting()) * span;
-        self.settled = now;
+    fn held_at(&self, now: Nanos) -> u128 {
+        self.held.wrapping_add(u128::from(self.busy) * u128::from(now.0))
     }
 
-    fn held_at(&self, now: Nanos) -> u128 {
-        self.held_ns + u128::from(self.busy) * u128::from(now.since(self.settled).0)
+    fn waited_at(&self, now: Nanos) -> u128 {
+        self.waited.wrapping_add(u128::from(self.waiting) * u128::from(now.0))
     }
+
+    fn oldest(&self) -> Option<Nanos> {
+        (self.waiting > 0).then_some(self.oldest)
+    }
+}
+
+fn plus(sum: &mut u128, at: Nanos) {
+    *sum = sum.wrapping_add(u128::from(at.0));
+}
+
+fn minus(sum: &mut u128, at: Nanos) {
+    *sum = sum.wrapping_sub(u128::from(at.0));
 }
 
 /// How the items of a class ended.
@@ -135,17 +141,17 @@ impl Metrics {
         let class = || Class {
             arrivals: 0,
             outcomes: Outcomes::default(),
+            waiting: 0,
+            waiting_max: 0,
+            oldest: Nanos::MAX,
+            busy: 0,
+            busy_max: 0,
             started_wait: Latency::default(),
             gave_up_wait: Latency::default(),
             service: Latency::default(),
-            backlog: Backlog::default(),
             starvation: Starvation::new(classes),
-            busy: 0,
-            busy_max: 0,
-            waiting_max: 0,
-            held_ns: 0,
-            waiting_ns: 0,
-            settled: Nanos::ZERO,
+            held: 0,
+            waited: 0,
             late_ns: 0,
         };
         Metrics {
@@ -162,20 +168,23 @@ impl Metrics {
     }
 
     /// An item due at `due` begins to wait.
-    pub fn arrived(&mut self, class: ClassId, due: Nanos, now: Nanos) -> Waiting {
+    #[inline]
+    pub fn arrived(&mut self, class: ClassId, due: Nanos, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.settle(now);
         state.arrivals += 1;
-        state.late_ns += u128::from(now.since(due).0);
-        let position = state.backlog.join(due);
-        state.waiting_max = state.waiting_max.max(state.backlog.waiting());
+        minus(&mut state.waited, due);
+        if now > due {
+            state.late_ns += u128::from(now.since(due).0);
+        }
+        state.waiting += 1;
+        state.waiting_max = state.waiting_max.max(state.waiting);
         state.starvation.joined();
         // Only the first item can make its class starve earlier than the others already will.
-        if state.backlog.waiting() == 1 {
+        if state.waiting == 1 {
+            state.oldest = due;
             self.next_check = self.next_check.min(due + self.starvation_after);
         }
-        Waiting { position, due }
     }
 
     /// An arriving item found no room to wait.
@@ -186,35 +195,37 @@ impl Metrics {
         state.outcomes.count(Outcome::Refused);
     }
 
-    /// A thread begins to serve a waiting item.
-    pub fn started(&mut self, class: ClassId, item: Waiting, now: Nanos) {
+    /// A thread begins to serve an item that was due at `due`; `oldest` is the due time of the item of its class that
+    /// now has waited longest.
+    #[inline]
+    pub fn started(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.settle(now);
-        state.started_wait.record(now.since(item.due));
+        state.started_wait.record(now.since(due));
+        minus(&mut state.held, now);
         state.busy += 1;
         state.busy_max = state.busy_max.max(state.busy);
         if state.busy == 1 {
             state.starvation.got_thread(now);
         }
-        self.leave(class, item, now);
+        self.leave(class, oldest, now);
     }
 
-    /// A waiting item's client gives up.
-    pub fn gave_up(&mut self, class: ClassId, item: Waiting, now: Nanos) {
+    /// The client of a waiting item gives up; see [`Metrics::started`].
+    pub fn gave_up(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.settle(now);
-        state.gave_up_wait.record(now.since(item.due));
+        state.gave_up_wait.record(now.since(due));
         state.outcomes.count(Outcome::GaveUp);
-        self.leave(class, item, now);
+        self.leave(class, oldest, now);
     }
 
     /// A thread is done with an item that it began at `started`; `outcome` is served or lost.
+    #[inline]
     pub fn finished(&mut self, class: ClassId, started: Nanos, outcome: Outcome, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.settle(now);
+        plus(&mut state.held, now);
         state.service.record(now.since(started));
         state.outcomes.count(outcome);
         state.busy -= 1;
@@ -224,6 +235,7 @@ impl Metrics {
     }
 
     /// A journey is over.
+    #[inline]
     pub fn journey_ended(&mut self, end: JourneyEnd, now: Nanos) {
         let journeys = &mut self.journeys[end.source.index()];
         if end.completed {
@@ -237,7 +249,7 @@ impl Metrics {
     /// How many items of a class wait.
     #[must_use]
     pub fn waiting(&self, class: ClassId) -> u64 {
-        self.classes[class.index()].backlog.waiting()
+        self.classes[class.index()].waiting
     }
 
     /// How many threads exist from now on.
@@ -247,17 +259,18 @@ impl Metrics {
         self.live_threads_max = self.live_threads_max.max(live);
     }
 
-    fn leave(&mut self, class: ClassId, item: Waiting, now: Nanos) {
+    #[inline]
+    fn leave(&mut self, class: ClassId, oldest: Option<Nanos>, now: Nanos) {
         let after = self.starvation_after;
         let state = &mut self.classes[class.index()];
-        state.backlog.leave(item.position);
-        let oldest = state.backlog.oldest();
-        if state.starvation.is_open() && oldest.is_none_or(|due| due + after > now) {
+        plus(&mut state.waited, now);
+        state.waiting -= 1;
+        state.oldest = oldest.unwrap_or(Nanos::MAX);
+        let starves_at = state.oldest + after;
+        self.next_check = self.next_check.min(starves_at);
+        if state.starvation.is_open() && starves_at > now {
             let held = self.held_at(now);
             self.classes[class.index()].starvation.end(now, &held);
-        }
-        if let Some(due) = oldest {
-            self.next_check = self.next_check.min(due + after);
         }
     }
 
@@ -267,6 +280,7 @@ impl Metrics {
 
     /// Moves time on, opening the episodes and taking the time-line moments that lie on the way. The answer is the
     /// time that counts: it never goes back.
+    #[inline]
     fn advance(&mut self, now: Nanos) -> Nanos {
         if now >= self.next_check {
             self.check_until(now);
@@ -275,14 +289,14 @@ impl Metrics {
         self.now
     }
 
+    #[cold]
     fn check_until(&mut self, now: Nanos) {
         while self.timeline.len() < TIMELINE_POINTS {
             let at = self.timeline_step * self.timeline.len() as u64;
             if at > now {
                 break;
             }
-            let moment =
-                |c: &Class| (c.backlog.waiting(), c.busy, c.backlog.oldest().map_or(Nanos::ZERO, |due| at.since(due)));
+            let moment = |c: &Class| (c.waiting, c.busy, c.oldest().map_or(Nanos::ZERO, |due| at.since(due)));
             let classes = self.classes.iter().map(moment).collect();
             self.timeline.push(Moment { at, live_threads: self.live_threads, classes });
         }
@@ -292,7 +306,7 @@ impl Metrics {
         };
         for at in 0..self.classes.len() {
             let class = &self.classes[at];
-            let Some(due) = class.backlog.oldest() else { continue };
+            let Some(due) = class.oldest() else { continue };
             if class.starvation.is_open() {
                 continue;
             }
@@ -303,43 +317,50 @@ impl Metrics {
             }
             // Told late, an item may have starved its class before the last event; the threads are counted from there.
             let held = self.held_at(start.max(self.now));
-            let waiting = self.classes[at].backlog.waiting();
+            let waiting = self.classes[at].waiting;
             self.classes[at].starvation.begin(start, waiting, held);
         }
         self.next_check = next;
     }
 
-    /// Ends the run at `end`: what waits or is in service is unfinished. `in_service` are the classes and starts of
-    /// the items that threads still hold.
+    /// Ends the run at `end`: what waits or is in service is unfinished. `waiting` are the classes and due times of
+    /// the items that wait, `in_service` the classes and starts of those that threads still hold.
     #[must_use]
-    pub fn close(mut self, end: Nanos, in_service: &[(ClassId, Nanos)]) -> Summary {
+    pub fn close(
+        mut self,
+        end: Nanos,
+        waiting: impl IntoIterator<Item = (ClassId, Nanos)>,
+        in_service: impl IntoIterator<Item = (ClassId, Nanos)>,
+    ) -> Summary {
         let end = self.advance(end);
         let mut open_service_ns = vec![0_u128; self.classes.len()];
         for (class, started) in in_service {
             self.classes[class.index()].outcomes.count(Outcome::Unfinished);
-            open_service_ns[class.index()] += u128::from(end.since(*started).0);
+            open_service_ns[class.index()] += u128::from(end.since(started).0);
         }
         let held = self.held_at(end);
+        // The waits of all are those that ended with a thread or with patience, and those that never ended.
+        let mut waits: Vec<Latency> = self.classes.iter().map(|class| class.started_wait.clone()).collect();
+        let mut still_waiting = vec![0_u64; self.classes.len()];
+        for (class, due) in waiting {
+            self.classes[class.index()].outcomes.count(Outcome::Unfinished);
+            waits[class.index()].record(end.since(due));
+            still_waiting[class.index()] += 1;
+        }
         let mut violations = Vec::new();
         let classes: Vec<ClassSummary> = self
             .classes
             .into_iter()
+            .zip(waits)
             .enumerate()
-            .map(|(at, mut class)| {
-                class.settle(end);
-                let waiting: Vec<Nanos> = class.backlog.all().collect();
-                // The waits of all are those that ended with a thread or with patience, and those that never ended.
-                let mut wait = class.started_wait.clone();
+            .map(|(at, (mut class, mut wait))| {
                 wait.merge(&class.gave_up_wait);
-                for due in &waiting {
-                    class.outcomes.count(Outcome::Unfinished);
-                    wait.record(end.since(*due));
-                }
                 if class.starvation.is_open() {
                     class.starvation.end(end, &held);
                 }
-                violations.extend(class.violations(at, &wait, open_service_ns[at]));
-                class.summary(end, wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
+                violations.extend(class.violations(at, end, &wait, open_service_ns[at]));
+                let oldest = class.oldest().map(|due| end.since(due));
+                class.summary(end, wait, still_waiting[at], oldest)
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -361,18 +382,18 @@ impl Metrics {
 
 impl Class {
     /// Laws that hold whatever the load was; a violation is a bug of the engine, not of the scenario.
-    fn violations(&self, class: usize, wait: &Latency, open_service_ns: u128) -> Vec<String> {
+    fn violations(&self, class: usize, end: Nanos, wait: &Latency, open_service_ns: u128) -> Vec<String> {
         let mut found = Vec::new();
         if self.outcomes.total() != self.arrivals {
             let total = self.outcomes.total();
             found.push(format!("class {class}: {} arrivals but {total} outcomes", self.arrivals));
         }
-        if self.waiting_ns + self.late_ns != wait.sum_ns() {
-            let (integral, sum) = (self.waiting_ns + self.late_ns, wait.sum_ns());
+        if self.waited_at(end) != wait.sum_ns() {
+            let (integral, sum) = (self.waited_at(end), wait.sum_ns());
             found.push(format!("class {class}: integral of waiting items {integral} ns, sum of waits {sum} ns"));
         }
-        if self.held_ns != self.service.sum_ns() + open_service_ns {
-            let (held, service) = (self.held_ns, self.service.sum_ns() + open_service_ns);
+        if self.held_at(end) != self.service.sum_ns() + open_service_ns {
+            let (held, service) = (self.held_at(end), self.service.sum_ns() + open_service_ns);
             found.push(format!("class {class}: threads held for {held} ns, service of {service} ns"));
         }
         found
@@ -380,6 +401,9 @@ impl Class {
 
     fn summary(self, end: Nanos, wait: Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
         let percent = |part: Nanos| if end == Nanos::ZERO { 0.0 } else { part.0 as f64 / end.0 as f64 * 100.0 };
+        let thread_seconds = self.held_at(end) as f64 / 1e9;
+        let waiting_ns = self.waited_at(end).wrapping_sub(self.late_ns);
+        let mean_waiting = if end == Nanos::ZERO { 0.0 } else { waiting_ns as f64 / end.0 as f64 };
         let starvation = self.starvation;
         ClassSummary {
             arrivals: self.arrivals,
@@ -389,10 +413,10 @@ impl Class {
             started_wait: self.started_wait.summary(),
             gave_up_wait: self.gave_up_wait.summary(),
             service: self.service.summary(),
-            thread_seconds: self.held_ns as f64 / 1e9,
+            thread_seconds,
             busy_max: self.busy_max,
             waiting_max: self.waiting_max,
-            mean_waiting: if end == Nanos::ZERO { 0.0 } else { self.waiting_ns as f64 / end.0 as f64 },
+            mean_waiting,
             still_waiting,
             oldest_waiting,
             starved: starvation.starved,

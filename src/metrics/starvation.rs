@@ -4,8 +4,6 @@
 //! it is *shut out* in that part of a starved time during which it held no thread of the pool at all. Not a judgement
 //! of why: [`Episode`] says who held the threads meanwhile, and that is all. Called by [`super::Metrics`].
 
-use std::collections::VecDeque;
-
 use crate::time::Nanos;
 
 /// Episodes kept with their details; further ones are counted.
@@ -24,52 +22,6 @@ pub struct Episode {
     pub waited: u64,
     /// Thread time that each class (by index) held meanwhile, in nanoseconds.
     pub held_ns: Vec<u128>,
-}
-
-/// The waiting items of one class, oldest first.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    /// Due times in order of arrival; `None` for an item that has left.
-    due: VecDeque<Option<Nanos>>,
-    /// The position of the first entry.
-    base: u64,
-    waiting: u64,
-}
-
-impl Backlog {
-    /// Adds an item; the answer names it for [`Backlog::leave`].
-    pub(super) fn join(&mut self, due: Nanos) -> u64 {
-        self.due.push_back(Some(due));
-        self.waiting += 1;
-        self.base + self.due.len() as u64 - 1
-    }
-
-    /// The item no longer waits.
-    pub(super) fn leave(&mut self, position: u64) {
-        let at = (position - self.base) as usize;
-        let left = self.due[at].take();
-        assert!(left.is_some(), "an item leaves twice");
-        self.waiting -= 1;
-        while self.due.front().is_some_and(Option::is_none) {
-            self.due.pop_front();
-            self.base += 1;
-        }
-    }
-
-    /// Due time of the oldest waiting item.
-    pub(super) fn oldest(&self) -> Option<Nanos> {
-        self.due.front().copied().flatten()
-    }
-
-    /// How many wait.
-    pub(super) fn waiting(&self) -> u64 {
-        self.waiting
-    }
-
-    /// Due times of all that wait.
-    pub(super) fn all(&self) -> impl Iterator<Item = Nanos> + '_ {
-        self.due.iter().flatten().copied()
-    }
 }
 
 #[derive(Debug)]
@@ -105,6 +57,7 @@ impl Starvation {
         Starvation { without_thread_since: Some(Nanos::ZERO), held_ns: vec![0; classes], ..Starvation::default() }
     }
 
+    #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -115,6 +68,7 @@ impl Starvation {
     }
 
     /// One more item waits.
+    #[inline]
     pub(super) fn joined(&mut self) {
         if let Some(open) = &mut self.open {
             open.waited += 1;

@@ -26,11 +26,15 @@
 #[cfg(debug_assertions)]
 mod check;
 mod events;
+mod laws;
 mod ordered;
+mod queue;
 
 use std::collections::VecDeque;
 
 pub use events::{Decision, Event, Ticket};
+pub use laws::Laws;
+use queue::{Packet, Queue};
 
 use super::drain::Drain;
 use super::order::{Order, may_start};
@@ -127,12 +131,6 @@ pub struct Counts {
     pub packets: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Packet {
-    Request(u32),
-    ThreadRequest(ClassId),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thread {
     Absent,
@@ -141,36 +139,28 @@ enum Thread {
     Busy { class: ClassId, served_in_turn: u32, waits: bool },
 }
 
-/// A place for one waiting item. `job` is `None` after the item has left and until its packet is popped.
 #[derive(Debug)]
-struct Slot<J> {
-    seq: u64,
-    class: ClassId,
-    job: Option<J>,
-}
-
-#[derive(Debug)]
-struct Class {
+struct Class<J> {
     kind: Kind,
     max_waiting: usize,
     priority: u32,
     keep_free: u32,
-    /// Slots in order of arrival; used by work queues, and by every class where the order is not the port's. May hold slots whose item has left.
-    queue: VecDeque<u32>,
+    queue: Queue<J>,
     counts: ClassCounts,
+    /// The largest cap that the class has had, and the last item that it has started: for `laws`.
+    highest_cap: u32,
+    last_started: Option<u64>,
 }
 
 /// The policy of one pool. See the module's head.
 #[derive(Debug)]
 pub struct Dispatch<J> {
     port: VecDeque<Packet>,
-    slots: Vec<Slot<J>>,
-    free_slots: Vec<u32>,
-    /// Items that have left but whose packet is still in the port.
+    /// Packets of items that have left.
     gone_in_port: usize,
-    /// Items that have left but whose slot is still in a work queue.
-    gone_in_queues: usize,
-    classes: Vec<Class>,
+    classes: Vec<Class<J>>,
+    /// Classes whose head may start as far as its cap goes, one bit each; kept where the order is not the port's.
+    ready: Vec<u64>,
     threads: Vec<Thread>,
     free_threads: Vec<ThreadId>,
     /// Most recently idle last.
@@ -184,6 +174,7 @@ pub struct Dispatch<J> {
     order: Order,
     waiting_room: Option<usize>,
     next_seq: u64,
+    laws: Laws,
 }
 
 impl<J> Dispatch<J> {
@@ -198,16 +189,19 @@ impl<J> Dispatch<J> {
             max_waiting: rule.max_waiting,
             priority: rule.priority,
             keep_free: rule.keep_free,
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             counts: ClassCounts::default(),
+            highest_cap: match rule.kind {
+                Kind::WorkQueue { cap, .. } => cap.max(1),
+                Kind::Requests => u32::MAX,
+            },
+            last_started: None,
         };
         Dispatch {
             port: VecDeque::new(),
-            slots: Vec::new(),
-            free_slots: Vec::new(),
             gone_in_port: 0,
-            gone_in_queues: 0,
             classes: rules.classes.iter().map(class).collect(),
+            ready: vec![0; rules.classes.len().div_ceil(64)],
             threads: Vec::new(),
             free_threads: Vec::new(),
             idle: Vec::new(),
@@ -220,6 +214,7 @@ impl<J> Dispatch<J> {
             order: rules.order,
             waiting_room: rules.waiting_room,
             next_seq: 0,
+            laws: Laws::default(),
         }
     }
 
@@ -227,6 +222,7 @@ impl<J> Dispatch<J> {
     ///
     /// # Panics
     /// On an event that cannot be (a thread that is not busy finishes): that is a bug of the caller.
+    #[inline(always)]
     pub fn apply(&mut self, event: Event<J>, out: &mut Vec<Decision<J>>) {
         match event {
             Event::Submit { class, job } => self.submit(class, job, out),
@@ -260,9 +256,12 @@ impl<J> Dispatch<J> {
                 }
             }
             Event::SetCap { class, cap } => {
-                if let Kind::WorkQueue { cap: old, .. } = &mut self.classes[class.index()].kind {
+                let state = &mut self.classes[class.index()];
+                if let Kind::WorkQueue { cap: old, .. } = &mut state.kind {
                     *old = cap.max(1);
+                    state.highest_cap = state.highest_cap.max(*old);
                     self.post(class);
+                    self.mark(class);
                 }
             }
             Event::SetPoolSize { size } => {
@@ -273,8 +272,13 @@ impl<J> Dispatch<J> {
                 }
             }
         }
-        self.release_idle(out);
-        self.grow(out);
+        if self.anything_waits() {
+            if !self.idle.is_empty() {
+                self.release_idle(out);
+            } else if self.live + self.starting < self.goal {
+                self.grow(out);
+            }
+        }
         #[cfg(debug_assertions)]
         self.check();
     }
@@ -305,20 +309,45 @@ impl<J> Dispatch<J> {
         self.classes.len()
     }
 
+    /// The item of a class that has waited longest.
+    #[must_use]
+    #[inline]
+    pub fn oldest(&self, class: ClassId) -> Option<&J> {
+        self.classes[class.index()].queue.front()
+    }
+
+    /// Whether an item still waits.
+    #[must_use]
+    pub fn waits(&self, ticket: Ticket) -> bool {
+        self.classes.get(ticket.class.index()).is_some_and(|class| class.queue.has(ticket.seq))
+    }
+
+    /// The thread that has been idle longest.
+    #[must_use]
+    #[inline]
+    pub fn longest_idle(&self) -> Option<ThreadId> {
+        self.idle.first().copied()
+    }
+
+    /// How often a law was broken that holds for every load. Anything but zeros is a bug of this program.
+    #[must_use]
+    pub fn laws(&self) -> Laws {
+        self.laws
+    }
+
     /// Takes every waiting item out, in order of submission: the pool is being closed.
     pub fn withdraw_all(&mut self) -> Vec<(ClassId, J)> {
         self.port.clear();
         self.gone_in_port = 0;
-        self.gone_in_queues = 0;
-        self.free_slots.clear();
-        for class in &mut self.classes {
-            class.queue.clear();
+        self.ready.fill(0);
+        let mut all: Vec<(u64, ClassId, J)> = Vec::new();
+        for (at, class) in self.classes.iter_mut().enumerate() {
+            all.extend(class.queue.drain().map(|(seq, job)| (seq, ClassId(at as u16), job)));
             class.counts.waiting = 0;
             class.counts.requested = 0;
         }
-        let mut slots: Vec<Slot<J>> = std::mem::take(&mut self.slots);
-        slots.sort_by_key(|slot| slot.seq);
-        slots.into_iter().filter_map(|slot| slot.job.map(|job| (slot.class, job))).collect()
+        all.sort_unstable_by_key(|(seq, ..)| *seq);
+        all.into_iter().map(|(_, class, job)| (class, job)).collect()
     }
 
     fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
@@ -332,26 +361,15 @@ impl<J> Dispatch<J> {
         }
         let seq = self.next_seq;
         self.next_seq += 1;
-        let slot = match self.free_slots.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = Slot { seq, class, job: Some(job) };
-                slot
-            }
-            None => {
-                self.slots.push(Slot { seq, class, job: Some(job) });
-                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 items wait")
-            }
-        };
         let state = &mut self.classes[class.index()];
         state.counts.waiting += 1;
-        match state.kind {
-            Kind::Requests if self.order == Order::Port => self.port.push_back(Packet::Request(slot)),
-            _ => {
-                state.queue.push_back(slot);
-                self.post(class);
-            }
+        state.queue.push(seq, job);
+        match (self.order, state.kind) {
+            (Order::Port, Kind::Requests) => self.port.push_back(Packet::request(seq, class)),
+            (Order::Port, Kind::WorkQueue { .. }) => self.post(class),
+            _ => self.mark(class),
         }
-        out.push(Decision::Queued { ticket: Ticket { slot, seq } });
+        out.push(Decision::Queued { ticket: Ticket { seq, class } });
     }
 
     /// Whether an item of `class` that arrives now is served without waiting.
@@ -373,43 +391,22 @@ impl<J> Dispatch<J> {
     }
 
     fn give_up(&mut self, ticket: Ticket, out: &mut Vec<Decision<J>>) {
-        let Some(slot) = self.slots.get_mut(ticket.slot as usize) else { return };
-        if slot.seq != ticket.seq {
-            return;
-        }
-        let Some(job) = slot.job.take() else { return };
-        let class = &mut self.classes[slot.class.index()];
+        let Some(class) = self.classes.get_mut(ticket.class.index()) else { return };
+        let Some(job) = class.queue.take(ticket.seq) else { return };
         class.counts.waiting -= 1;
-        match class.kind {
-            Kind::Requests if self.order == Order::Port => self.gone_in_port += 1,
-            _ => self.gone_in_queues += 1,
-        }
         out.push(Decision::Left { job });
-        let gone = self.gone_in_port + self.gone_in_queues;
-        if gone > 64 && gone * 2 > self.slots.len() - self.free_slots.len() {
-            self.sweep_gone();
-        }
-    }
-
-    /// Frees the slots of items that have left, so that memory follows the items that wait and not those that ever did.
-    fn sweep_gone(&mut self) {
-        let (slots, free) = (&self.slots, &mut self.free_slots);
-        let mut keep = |slot: u32| {
-            let stays = slots[slot as usize].job.is_some();
-            if !stays {
-                free.push(slot);
+        if self.order != Order::Port {
+            self.mark(ticket.class);
+        } else if class.kind == Kind::Requests {
+            self.gone_in_port += 1;
+            if self.gone_in_port > 64 && self.gone_in_port * 2 > self.port.len() {
+                // Memory follows the items that wait, not those that ever did.
+                let classes = &self.classes;
+                self.port
+                    .retain(|packet| packet.item().is_none_or(|(seq, class)| classes[class.index()].queue.has(seq)));
+                self.gone_in_port = 0;
             }
-            stays
-        };
-        self.port.retain(|packet| match packet {
-            Packet::Request(slot) => keep(*slot),
-            Packet::ThreadRequest(_) => true,
-        });
-        for class in &mut self.classes {
-            class.queue.retain(|slot| keep(*slot));
         }
-        self.gone_in_port = 0;
-        self.gone_in_queues = 0;
     }
 
     fn finish(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
@@ -427,12 +424,12 @@ impl<J> Dispatch<J> {
                 && state.counts.granted <= cap
                 && self.live <= self.goal;
             if keeps {
-                let slot = self.pop_queue(class).expect("an item waits");
-                self.start(thread, slot, served_in_turn + 1, out);
+                self.start(thread, class, served_in_turn + 1, out);
                 return;
             }
             state.counts.granted -= 1;
             self.post(class);
+            self.mark(class);
         }
         self.ask(thread, out);
     }
@@ -442,9 +439,9 @@ impl<J> Dispatch<J> {
         if self.live > self.goal {
             self.retire(thread, out);
         } else if self.runnable < self.runnable_limit
-            && let Some(slot) = self.next_slot()
+            && let Some(class) = self.next_class()
         {
-            self.start(thread, slot, 1, out);
+            self.start(thread, class, 1, out);
         } else {
             self.threads[thread.index()] = Thread::Idle;
             self.idle.push(thread);
@@ -455,9 +452,14 @@ impl<J> Dispatch<J> {
     /// Hands packets to idle threads, the most recent first, as long as the runnable limit allows.
     fn release_idle(&mut self, out: &mut Vec<Decision<J>>) {
         while !self.idle.is_empty() && self.runnable < self.runnable_limit {
-            let Some(slot) = self.next_slot() else { return };
+            let Some(class) = self.next_class() else { break };
             let thread = self.idle.pop().expect("an idle thread");
-            self.start(thread, slot, 1, out);
+            self.start(thread, class, 1, out);
+        }
+        if self.idle.is_empty() {
+            self.grow(out);
+        } else if self.runnable < self.runnable_limit && self.startable() > 0 {
+            self.laws.idle_beside_work += 1;
         }
     }
 
@@ -474,16 +476,22 @@ impl<J> Dispatch<J> {
         }
     }
 
-    fn start(&mut self, thread: ThreadId, slot: u32, served_in_turn: u32, out: &mut Vec<Decision<J>>) {
-        let Slot { seq, class, job } = &mut self.slots[slot as usize];
-        let (seq, class, job) = (*seq, *class, job.take().expect("a waiting item has its job"));
-        self.free_slots.push(slot);
-        self.threads[thread.index()] = Thread::Busy { class, served_in_turn, waits: false };
-        let counts = &mut self.classes[class.index()].counts;
+    /// `thread` serves the item at the head of `class`.
+    fn start(&mut self, thread: ThreadId, class: ClassId, served_in_turn: u32, out: &mut Vec<Decision<J>>) {
+        let state = &mut self.classes[class.index()];
+        let (seq, job) = state.queue.pop().expect("an item waits");
+        let counts = &mut state.counts;
         counts.waiting -= 1;
         counts.busy_threads += 1;
+        self.laws.overtaken += u64::from(state.last_started.is_some_and(|last| last >= seq));
+        self.laws.above_cap += u64::from(counts.busy_threads > state.highest_cap);
+        state.last_started = Some(seq);
+        self.threads[thread.index()] = Thread::Busy { class, served_in_turn, waits: false };
         self.busy += 1;
         self.runnable += 1;
+        if self.order != Order::Port {
+            self.mark(class);
+        }
         out.push(Decision::Start { thread, class, seq, job });
     }
 
@@ -497,13 +505,19 @@ impl<J> Dispatch<J> {
         let counts = &mut state.counts;
         while (counts.requested as usize) < counts.waiting && counts.requested + counts.granted < cap {
             counts.requested += 1;
-            self.port.push_back(Packet::ThreadRequest(class));
+            self.port.push_back(Packet::thread_request(class));
         }
     }
 
-    /// The item that a free thread gets.
-    fn next_slot(&mut self) -> Option<u32> {
+    /// The class whose head a free thread gets; its packet is consumed.
+    fn next_class(&mut self) -> Option<ClassId> {
         if self.order == Order::Port { self.pop_port() } else { self.pop_ordered() }
+    }
+
+    /// Whether some item might use a thread.
+    #[inline]
+    fn anything_waits(&self) -> bool {
+        if self.order == Order::Port { !self.port.is_empty() } else { self.ready.iter().any(|bits| *bits != 0) }
     }
 
     /// How many waiting items could use a thread of their own.
@@ -511,45 +525,34 @@ impl<J> Dispatch<J> {
         if self.order == Order::Port { self.port.len() - self.gone_in_port } else { self.startable_ordered() }
     }
 
-    /// The item at the head of the port, with its packet consumed.
-    fn pop_port(&mut self) -> Option<u32> {
+    /// The class of the packet at the head of the port.
+    fn pop_port(&mut self) -> Option<ClassId> {
         loop {
-            match self.port.pop_front()? {
-                Packet::Request(slot) if self.slots[slot as usize].job.is_some() => return Some(slot),
-                Packet::Request(slot) => {
-                    self.gone_in_port -= 1;
-                    self.free_slots.push(slot);
+            let packet = self.port.pop_front()?;
+            let Some((seq, class)) = packet.item() else {
+                let class = packet.class();
+                let state = &mut self.classes[class.index()];
+                state.counts.requested -= 1;
+                if state.queue.front_seq().is_none() {
+                    state.counts.stale_grants += 1;
+                    continue;
                 }
-                Packet::ThreadRequest(class) => {
-                    self.classes[class.index()].counts.requested -= 1;
-                    if let Some(slot) = self.pop_queue(class) {
-                        self.classes[class.index()].counts.granted += 1;
-                        // `start` will count the item out of `waiting`; posting must not see it as waiting any more.
-                        self.post_after_grant(class);
-                        return Some(slot);
-                    }
-                    self.classes[class.index()].counts.stale_grants += 1;
-                }
+                state.counts.granted += 1;
+                self.post_after_grant(class);
+                return Some(class);
+            };
+            if self.classes[class.index()].queue.front_seq() == Some(seq) {
+                return Some(class);
             }
+            self.gone_in_port -= 1;
         }
     }
 
+    /// `start` will count the item out of `waiting`; posting must not see it as waiting any more.
     fn post_after_grant(&mut self, class: ClassId) {
         self.classes[class.index()].counts.waiting -= 1;
         self.post(class);
         self.classes[class.index()].counts.waiting += 1;
-    }
-
-    /// The oldest item of a work queue that has not left.
-    fn pop_queue(&mut self, class: ClassId) -> Option<u32> {
-        while let Some(slot) = self.classes[class.index()].queue.pop_front() {
-            if self.slots[slot as usize].job.is_some() {
-                return Some(slot);
-            }
-            self.gone_in_queues -= 1;
-            self.free_slots.push(slot);
-        }
-        None
     }
 
     fn retire(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {

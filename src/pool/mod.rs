@@ -39,7 +39,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
-use crate::policy::dispatch::{ClassCounts, Counts, Decision, Dispatch, Event, Ticket};
+use crate::policy::dispatch::{ClassCounts, Counts, Decision, Dispatch, Event, Laws, Ticket};
 
 /// A closure for the pool.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -237,6 +237,12 @@ impl AtqPool {
     #[must_use]
     pub fn class_counts(&self, class: ClassId) -> ClassCounts {
         self.shared.state.lock().dispatch.class_counts(class)
+    }
+
+    /// How often the policy broke a law of its own; anything but zeros is a bug of this crate.
+    #[must_use]
+    pub fn laws(&self) -> Laws {
+        self.shared.state.lock().dispatch.laws()
     }
 
     /// What went wrong so far, and the most threads there were.

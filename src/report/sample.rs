@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Gravity, Notice, Report, VariantReport, threshold};
 use crate::ids::{ClassId, DependencyId, SourceId, StageId};
 use crate::item::Outcome;
+use crate::metrics::backlog::Backlog;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::{Metrics, Summary};
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic};
@@ -212,16 +213,26 @@ fn summary(blocked: Nanos, end: Nanos) -> Summary {
 fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nanos) -> Summary {
     let mut metrics = Metrics::new(CLASSES.len(), 2, Nanos::SECOND, RUN);
     metrics.live_threads(20, Nanos::ZERO);
+    let mut backlogs: Vec<Backlog> = (0..CLASSES.len()).map(|_| Backlog::default()).collect();
     let mut waiting = vec![None; items.len()];
     let mut serving = vec![false; items.len()];
     for (now, event) in events {
         match event {
-            Event::Arrive(at) => waiting[at] = Some(metrics.arrived(items[at].class, items[at].due, now)),
-            Event::Start(at) => {
-                metrics.started(items[at].class, waiting[at].expect("it arrived"), now);
-                serving[at] = true;
+            Event::Arrive(at) => {
+                waiting[at] = Some(backlogs[items[at].class.index()].join(items[at].due));
+                metrics.arrived(items[at].class, items[at].due, now);
             }
-            Event::GiveUp(at) => metrics.gave_up(items[at].class, waiting[at].expect("it arrived"), now),
+            Event::Start(at) | Event::GiveUp(at) => {
+                let (class, due) = (items[at].class, items[at].due);
+                let backlog = &mut backlogs[class.index()];
+                backlog.leave(waiting[at].take().expect("it arrived"));
+                if matches!(event, Event::Start(_)) {
+                    metrics.started(class, due, backlog.oldest(), now);
+                    serving[at] = true;
+                } else {
+                    metrics.gave_up(class, due, backlog.oldest(), now);
+                }
+            }
             Event::Finish(at) => {
                 let item = &items[at];
                 metrics.finished(item.class, item.start.expect("it started"), Outcome::Served, now);
@@ -239,7 +250,9 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
         .filter(|(_, serving)| **serving)
         .map(|(item, _)| (item.class, item.start.expect("it started")))
         .collect();
-    metrics.close(end, &open)
+    let waiting =
+        items.iter().zip(&waiting).filter(|(_, waits)| waits.is_some()).map(|(item, _)| (item.class, item.due));
+    metrics.close(end, waiting, open)
 }
 
 /// A variant in which POP3 waited up to `blocked` in the worst two minutes.

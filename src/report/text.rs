@@ -254,7 +254,7 @@ mod tests {
         assert!(row.ends_with('-'), "{row}");
         let mut empty = made(vec![variant("untuned", &[], Nanos::ZERO)]);
         let classes = empty.variants[0].plan.classes.len();
-        let nothing = Metrics::new(classes, 2, Nanos::SECOND, Nanos::SECOND).close(Nanos::ZERO, &[]);
+        let nothing = Metrics::new(classes, 2, Nanos::SECOND, Nanos::SECOND).close(Nanos::ZERO, [], []);
         empty.variants[0].summary = nothing;
         empty.variants[0].interrupted = true;
         let text = at(&empty, 100);

@@ -130,6 +130,9 @@ impl RateProfile {
     /// The moment after `from` at which the rate has added up to `amount` arrivals; `None` if that is never, or not
     /// before `until`.
     fn reach(&self, from: Nanos, amount: f64, until: Nanos) -> Option<Nanos> {
+        if let ([piece], None) = (self.pieces.as_slice(), self.period) {
+            return (piece.from > 0.0).then(|| from + Nanos::from_f64(amount / piece.from * 1e9));
+        }
         let mut now = from;
         let mut left = amount;
         while now < until {

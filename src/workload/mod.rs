@@ -8,43 +8,23 @@
 pub mod arrivals;
 pub mod distribution;
 pub mod faults;
+mod items;
 pub mod journey;
 pub mod logs;
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use crate::calendar::Calendar;
 use crate::ids::{ClassId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::problem::Problem;
 use crate::rng::StreamKey;
 use crate::time::Nanos;
 use arrivals::{ArrivalTimes, purpose};
+pub use items::{Item, PackedItem};
 use journey::{Arrivals, Journey, LoadSpec, PhaseKind, Then, TraceInput, command};
 use logs::{Trace, TraceOptions, TraceRow, TraceService};
-
-/// One item of work: a step of a journey.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// Its class.
-    pub class: ClassId,
-    /// What is asked.
-    pub stage: StageId,
-    /// The source of its journey.
-    pub source: SourceId,
-    /// When it should start: its wait counts from here.
-    pub due: Nanos,
-    /// When its journey began.
-    pub began: Nanos,
-    /// The journey's number within its source.
-    pub number: u64,
-    /// How many steps the journey has had before this one.
-    pub step: u32,
-    /// How many messages the session's mailbox holds.
-    messages: u32,
-    /// Service time that a log has given: the stage's phases are stretched to it.
-    given: Option<Nanos>,
-}
 
 /// What a thread does next for an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +50,7 @@ pub struct JourneyEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct After {
     /// An item that is due now.
-    pub next: Option<Item>,
+    pub next: Option<PackedItem>,
     /// The journey is over.
     pub ended: Option<JourneyEnd>,
 }
@@ -98,20 +78,12 @@ struct SourceState {
     journeys: u64,
 }
 
-/// Something that will be due.
+/// An item that was put off: a command after its think time, a client's next session.
 #[derive(Debug)]
 struct Coming {
     due: Nanos,
     order: u64,
-    what: What,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    /// The next journey of an open source.
-    Journey(SourceId),
-    /// An item that was put off: a command after its think time, a client's next session.
-    Item(Item),
+    item: PackedItem,
 }
 
 impl PartialEq for Coming {
@@ -140,7 +112,9 @@ impl Ord for Coming {
 pub struct Workload {
     spec: Arc<LoadSpec>,
     sources: Vec<SourceState>,
-    calendar: BinaryHeap<Coming>,
+    /// When the next journey of each open source begins.
+    begins: Calendar,
+    put_off: BinaryHeap<Coming>,
     order: u64,
     until: Nanos,
 }
@@ -151,8 +125,14 @@ impl Workload {
     /// # Errors
     /// Every problem of a log that cannot be read.
     pub fn new(spec: Arc<LoadSpec>, seed: u64, until: Nanos) -> Result<Workload, Vec<Problem>> {
-        let mut load =
-            Workload { spec: spec.clone(), sources: Vec::new(), calendar: BinaryHeap::new(), order: 0, until };
+        let mut load = Workload {
+            spec: spec.clone(),
+            sources: Vec::new(),
+            begins: Calendar::default(),
+            put_off: BinaryHeap::new(),
+            order: 0,
+            until,
+        };
         for (at, source) in spec.sources.iter().enumerate() {
             let id = SourceId(at as u16);
             let key = StreamKey::new(seed, &source.name);
@@ -178,61 +158,73 @@ impl Workload {
 
     /// When the next item is due.
     #[must_use]
+    #[inline]
     pub fn next_due(&self) -> Option<Nanos> {
-        self.calendar.peek().map(|coming| coming.due)
+        let begins = self.begins.first().map(|(at, _)| at);
+        match self.put_off.peek() {
+            None => begins,
+            Some(coming) => Some(begins.map_or(coming.due, |at| at.min(coming.due))),
+        }
     }
 
     /// The next item that is due at `now` or before.
-    pub fn pop_due(&mut self, now: Nanos) -> Option<Item> {
-        while self.next_due()? <= now {
-            let coming = self.calendar.pop()?;
-            if let Some(item) = self.come(&coming) {
-                return Some(item);
+    pub fn pop_due(&mut self, now: Nanos) -> Option<PackedItem> {
+        loop {
+            let begins = self.begins.first().filter(|(at, _)| *at <= now);
+            let put_off = self.put_off.peek().filter(|coming| coming.due <= now);
+            match (begins, put_off) {
+                (Some((at, source)), other)
+                    if other.is_none_or(|coming| (at, self.begins.first_number()) < (coming.due, coming.order)) =>
+                {
+                    if let Some(item) = self.begin_journey(SourceId(source as u16), at) {
+                        return Some(item);
+                    }
+                }
+                (_, Some(_)) => return self.put_off.pop().map(|coming| coming.item),
+                _ => return None,
             }
         }
-        None
     }
 
-    fn come(&mut self, coming: &Coming) -> Option<Item> {
-        match coming.what {
-            What::Item(item) => Some(item),
-            What::Journey(source) => {
-                let state = &mut self.sources[source.index()];
-                let number = state.journeys;
-                state.journeys += 1;
-                let row = match &mut state.feed {
-                    Feed::Trace(feed) => feed.next.take(),
-                    _ => None,
-                };
-                self.plan_next(source);
-                match row {
-                    Some(row) => {
-                        let item = self.row_item(source, number, &row);
-                        if let (None, Feed::Trace(feed)) = (item, &mut self.sources[source.index()].feed) {
-                            feed.homeless += 1;
-                        }
-                        item
-                    }
-                    None => Some(self.first_item(source, number, coming.due)),
-                }
-            }
+    /// The first item of the next journey of an open source; `None` for a row of a service that the scenario lacks.
+    fn begin_journey(&mut self, source: SourceId, due: Nanos) -> Option<PackedItem> {
+        let state = &mut self.sources[source.index()];
+        let number = state.journeys;
+        state.journeys += 1;
+        let row = match &mut state.feed {
+            Feed::Trace(feed) => feed.next.take(),
+            _ => None,
+        };
+        self.plan_next(source);
+        let Some(row) = row else { return Some(self.first_item(source, number, due)) };
+        let item = self.row_item(source, number, &row);
+        if let (None, Feed::Trace(feed)) = (item, &mut self.sources[source.index()].feed) {
+            feed.homeless += 1;
         }
+        item
+    }
+
+    /// The class of an item.
+    #[must_use]
+    #[inline]
+    pub fn class(&self, item: &PackedItem) -> ClassId {
+        self.spec.stages[item.stage.index()].class
     }
 
     /// Phase `phase` (from 0) of an item's service, if it begins `now`. `None`: the service is over.
     #[must_use]
-    pub fn work(&self, item: &Item, phase: u32, now: Nanos) -> Option<Work> {
+    pub fn work(&self, item: &PackedItem, phase: u32, now: Nanos) -> Option<Work> {
         let stage = &self.spec.stages[item.stage.index()];
-        let key = self.sources[item.source.index()].key;
-        let stream = || key.stream(item.number, phase_purpose(item.step, phase));
-        if let Some(given) = item.given {
+        let key = self.sources[item.source().index()].key;
+        let stream = || key.stream(item.number(), phase_purpose(item.step, phase));
+        if let Some(given) = item.given() {
             // Guess: the time that a log gives is spent waiting, for whatever the stage's first wait is for.
             let on = stage.phases.iter().find_map(|p| match p.kind {
                 PhaseKind::Wait(on) => Some(on),
                 PhaseKind::Cpu => None,
             });
             let stretched = on
-                .map_or(given, |on| faults::stretched(&self.spec.faults, item.class, on, given, now, stream().unit()));
+                .map_or(given, |on| faults::stretched(&self.spec.faults, stage.class, on, given, now, stream().unit()));
             return (phase == 0).then_some(Work::Wait(stretched));
         }
         let phase = stage.phases.get(phase as usize)?;
@@ -242,50 +234,49 @@ impl Workload {
             PhaseKind::Cpu => Work::Cpu(time),
             PhaseKind::Wait(_) if self.spec.faults.is_empty() => Work::Wait(time),
             PhaseKind::Wait(on) => {
-                Work::Wait(faults::stretched(&self.spec.faults, item.class, on, time, now, stream.unit()))
+                Work::Wait(faults::stretched(&self.spec.faults, stage.class, on, time, now, stream.unit()))
             }
         })
     }
 
     /// Whether the handler of an item that began its service at `started` panics at the end.
     #[must_use]
-    pub fn panics(&self, item: &Item, started: Nanos) -> bool {
+    pub fn panics(&self, item: &PackedItem, started: Nanos) -> bool {
         !self.spec.faults.is_empty() && {
-            let key = self.sources[item.source.index()].key;
-            let chance = key.stream(item.number, phase_purpose(item.step, PANIC_PHASE)).unit();
-            faults::panics(&self.spec.faults, item.class, started, chance)
+            let key = self.sources[item.source().index()].key;
+            let chance = key.stream(item.number(), phase_purpose(item.step, PANIC_PHASE)).unit();
+            faults::panics(&self.spec.faults, self.class(item), started, chance)
         }
     }
 
     /// The moment at which the item's client gives up, if it does.
     #[must_use]
-    pub fn gives_up_at(&self, item: &Item) -> Option<Nanos> {
+    pub fn gives_up_at(&self, item: &PackedItem) -> Option<Nanos> {
         let patience = self.spec.stages[item.stage.index()].patience.as_ref()?;
         let mut stream = self.stream(item, purpose::PATIENCE);
         Some(item.due + patience.draw(&mut stream))
     }
 
     /// What follows when `item` ends with `outcome` at `now`. A later follower goes into the load's own calendar.
-    pub fn after(&mut self, item: &Item, outcome: Outcome, now: Nanos) -> After {
+    pub fn after(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) -> After {
         if let Some((stage, wait)) = self.next_step(item, outcome) {
-            let class = self.spec.stages[stage.index()].class;
-            let follower = Item { class, stage, due: now + wait, step: item.step + 1, given: None, ..*item };
+            let follower = item.follower(stage, now + wait);
             if wait == Nanos::ZERO {
                 return After { next: Some(follower), ended: None };
             }
-            self.put_off(What::Item(follower), follower.due);
+            self.put_off(follower);
             return After::default();
         }
-        if let Arrivals::Closed { population, .. } = self.spec.sources[item.source.index()].arrivals {
+        if let Arrivals::Closed { population, .. } = self.spec.sources[item.source().index()].arrivals {
             // Session k of client c is journey k * population + c.
-            self.begin_session(item.source, item.number + u64::from(population), now);
+            self.begin_session(item.source(), item.number() + u64::from(population), now);
         }
         let completed = outcome == Outcome::Served;
-        After { next: None, ended: Some(JourneyEnd { source: item.source, began: item.began, completed }) }
+        After { next: None, ended: Some(JourneyEnd { source: item.source(), began: item.began(), completed }) }
     }
 
     /// The step that follows an outcome, and how long after it.
-    fn next_step(&self, item: &Item, outcome: Outcome) -> Option<(StageId, Nanos)> {
+    fn next_step(&self, item: &PackedItem, outcome: Outcome) -> Option<(StageId, Nanos)> {
         if outcome != Outcome::Served {
             return None;
         }
@@ -293,10 +284,10 @@ impl Workload {
             Then::End => None,
             Then::Route(branches) => self.route(item, branches).map(|stage| (stage, Nanos::ZERO)),
             Then::Script => {
-                let Journey::Session { script, think, .. } = &self.spec.sources[item.source.index()].journey else {
+                let Journey::Session { script, think, .. } = &self.spec.sources[item.source().index()].journey else {
                     return None;
                 };
-                let stage = command(script, item.messages, item.step + 1)?;
+                let stage = command(script, u32::from(item.messages()), item.step + 1)?;
                 let wait = think.as_ref().map(|t| t.draw(&mut self.stream(item, purpose::THINK)));
                 Some((stage, wait.unwrap_or(Nanos::ZERO)))
             }
@@ -323,7 +314,7 @@ impl Workload {
         lines
     }
 
-    fn route(&self, item: &Item, branches: &[journey::Branch]) -> Option<StageId> {
+    fn route(&self, item: &PackedItem, branches: &[journey::Branch]) -> Option<StageId> {
         let mut chance = self.stream(item, purpose::ROUTE).unit();
         for branch in branches {
             if chance < branch.share {
@@ -334,11 +325,12 @@ impl Workload {
         branches.last().and_then(|branch| branch.to)
     }
 
-    fn stream(&self, item: &Item, purpose: u64) -> crate::rng::Stream {
-        self.sources[item.source.index()].key.stream(item.number, purpose + u64::from(item.step))
+    fn stream(&self, item: &PackedItem, purpose: u64) -> crate::rng::Stream {
+        self.sources[item.source().index()].key.stream(item.number(), purpose + u64::from(item.step))
     }
 
     fn plan_next(&mut self, source: SourceId) {
+        let until = self.until;
         let due = match &mut self.sources[source.index()].feed {
             Feed::Open(times) => times.next(),
             Feed::Closed => None,
@@ -347,8 +339,11 @@ impl Workload {
                 feed.next.map(|row| row.at)
             }
         };
-        if let Some(due) = due {
-            self.put_off(What::Journey(source), due);
+        if let Some(due) = due.filter(|due| *due < until) {
+            self.order += 1;
+            self.begins.set(source.index(), due, self.order);
+        } else {
+            self.begins.clear(source.index());
         }
     }
 
@@ -358,18 +353,18 @@ impl Workload {
         let mut stream = self.sources[source.index()].key.stream(number, purpose::GAP);
         let due = now + pause.draw(&mut stream);
         let item = self.first_item(source, number, due);
-        self.put_off(What::Item(item), due);
+        self.put_off(item);
     }
 
-    fn put_off(&mut self, what: What, due: Nanos) {
-        if due < self.until {
+    fn put_off(&mut self, item: PackedItem) {
+        if item.due < self.until {
             self.order += 1;
-            self.calendar.push(Coming { due, order: self.order, what });
+            self.put_off.push(Coming { due: item.due, order: self.order, item });
         }
     }
 
     /// The item of a log's row; `None` where the scenario has no such service.
-    fn row_item(&self, source: SourceId, number: u64, row: &TraceRow) -> Option<Item> {
+    fn row_item(&self, source: SourceId, number: u64, row: &TraceRow) -> Option<PackedItem> {
         let Arrivals::Trace(spec) = &self.spec.sources[source.index()].arrivals else { return None };
         let stage = match row.service {
             TraceService::SmtpIn if row.message => spec.smtp_message,
@@ -377,12 +372,13 @@ impl Workload {
             TraceService::Pop3 => spec.pop3?,
             TraceService::Imap4 => spec.imap4?,
         };
-        let class = self.spec.stages[stage.index()].class;
-        let (due, given) = (row.at, row.service_time);
-        Some(Item { class, stage, source, due, began: due, number, step: 0, messages: 0, given })
+        Some(match row.service_time {
+            Some(given) => PackedItem::with_given_time(source, number, stage, row.at, given),
+            None => PackedItem::first(source, number, stage, row.at, 0),
+        })
     }
 
-    fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> Item {
+    fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> PackedItem {
         let (stage, messages) = match &self.spec.sources[source.index()].journey {
             Journey::Message(stage) => (*stage, 0),
             Journey::Session { script, messages: (least, most), .. } => {
@@ -393,8 +389,8 @@ impl Workload {
             }
             Journey::Row => unreachable!("a trace's rows bring their own stages"),
         };
-        let class = self.spec.stages[stage.index()].class;
-        Item { class, stage, source, due, began: due, number, step: 0, messages, given: None }
+        // A mailbox of a scenario holds 10,000 messages at most.
+        PackedItem::first(source, number, stage, due, messages as u16)
     }
 }
 

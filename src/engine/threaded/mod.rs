@@ -8,6 +8,7 @@
 //! injector and a worker that submits a follower take the pool's inside it.
 
 mod clock;
+mod crowd;
 mod host;
 mod processors;
 
@@ -18,9 +19,9 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::clock::{Clock, Waited};
+use self::crowd::{Crowd, Due, ItemKey};
 use self::host::HostMeter;
 use self::processors::SharedProcessors;
-use super::floor::{Due, Floor, ItemKey};
 use super::{EngineError, Options, RunOutput};
 use crate::ids::ClassId;
 use crate::item::Outcome;
@@ -43,7 +44,7 @@ struct Machine {
     plan: Arc<Plan>,
     clock: Arc<Clock>,
     meter: Arc<HostMeter>,
-    floor: Mutex<Floor>,
+    floor: Mutex<Crowd>,
     pool: OnceLock<AtqPool>,
     processors: SharedProcessors,
     burn_cpu: bool,
@@ -68,7 +69,7 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
     let machine = Arc::new(Machine {
         plan: Arc::clone(plan),
         meter: Arc::new(HostMeter::start(host_processors)),
-        floor: Mutex::new(Floor::new(plan)?),
+        floor: Mutex::new(Crowd::new(plan)?),
         pool: OnceLock::new(),
         processors: SharedProcessors::new(plan.machine.processors),
         burn_cpu: options.burn_cpu,
@@ -213,7 +214,7 @@ impl Machine {
     }
 
     /// Hands an item to the pool. The floor's lock is held, so its thread cannot begin before the floor knows.
-    fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Floor>, key: ItemKey, class: ClassId) {
+    fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Crowd>, key: ItemKey, class: ClassId) {
         let machine = Arc::clone(self);
         let result = self.pool().spawn(class, move || machine.serve(key));
         let now = self.clock.now();
@@ -321,7 +322,7 @@ impl Machine {
         let mut floor = self.floor.lock();
         let end = if interrupted { self.clock.now().min(self.plan.duration) } else { self.plan.duration };
         let behind = floor.next_due().map_or(Nanos::ZERO, |due| end.since(due));
-        let summary = floor.close(&self.plan, end);
+        let mut summary = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);
         let held: f64 = summary.classes.iter().map(|class| class.thread_seconds).sum();
@@ -332,6 +333,7 @@ impl Machine {
         let log = pool.take_log();
         self.clock.end();
         drop(pool.stop());
+        summary.violations.extend(pool.laws().lines());
         let tally = pool.tally();
         RunOutput {
             summary,

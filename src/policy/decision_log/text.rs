@@ -182,7 +182,7 @@ pub fn write_line(out: &mut String, gap: Nanos, line: &LogLine) {
 pub fn event_text(event: &Event<()>) -> String {
     match event {
         Event::Submit { class, job: () } => format!("submit {}", class.0),
-        Event::GiveUp { ticket } => format!("give-up {}/{}", ticket.seq, ticket.slot),
+        Event::GiveUp { ticket } => format!("give-up {}/{}", ticket.seq, ticket.class.0),
         Event::ThreadStarted { thread } => format!("thread-started t{}", thread.0),
         Event::ThreadRefused { thread } => format!("thread-refused t{}", thread.0),
         Event::Blocks { thread } => format!("blocks t{}", thread.0),
@@ -212,7 +212,7 @@ fn write_decisions(out: &mut String, decisions: &[Decision<()>]) {
         }
         // Writing to a string does not fail.
         let _ = match decision {
-            Decision::Queued { ticket } => write!(out, "queued {}/{}", ticket.seq, ticket.slot),
+            Decision::Queued { ticket } => write!(out, "queued {}/{}", ticket.seq, ticket.class.0),
             Decision::Refused { job: () } => write!(out, "refused"),
             Decision::Start { thread, class, seq, job: () } => write!(out, "start t{} {} #{seq}", thread.0, class.0),
             Decision::Left { job: () } => write!(out, "left"),
@@ -303,8 +303,8 @@ impl<'a> Words<'a> {
 
     fn ticket(&mut self) -> Result<Ticket, String> {
         let word = self.next()?;
-        let parts = word.split_once('/').ok_or_else(|| format!("`{}` is no ticket, like `17/12`", clipped(word)))?;
-        Ok(Ticket { seq: whole(parts.0)?, slot: whole(parts.1)? })
+        let parts = word.split_once('/').ok_or_else(|| format!("`{}` is no ticket, like `17/2`", clipped(word)))?;
+        Ok(Ticket { seq: whole(parts.0)?, class: ClassId(whole(parts.1)?) })
     }
 
     fn expect(&mut self, wanted: &str) -> Result<(), String> {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     fn tickets() -> impl Strategy<Value = Ticket> {
-        any::<(u64, u32)>().prop_map(|(seq, slot)| Ticket { slot, seq })
+        any::<(u64, u16)>().prop_map(|(seq, class)| Ticket { seq, class: ClassId(class) })
     }
 
     fn decisions() -> impl Strategy<Value = Decision<()>> {

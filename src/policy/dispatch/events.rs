@@ -5,10 +5,10 @@
 use crate::ids::{ClassId, ThreadId};
 
 /// Names one submitted item, so that it can be withdrawn while it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
-    pub(in crate::policy) slot: u32,
     pub(in crate::policy) seq: u64,
+    pub(in crate::policy) class: ClassId,
 }
 
 impl Ticket {
@@ -16,6 +16,12 @@ impl Ticket {
     #[must_use]
     pub fn seq(self) -> u64 {
         self.seq
+    }
+
+    /// The item's class.
+    #[must_use]
+    pub fn class(self) -> ClassId {
+        self.class
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Class, Dispatch, Kind};
 use crate::ids::ClassId;
 use crate::policy::order::{self, Head, Order};
 
-impl Class {
+impl<J> Class<J> {
     /// How many more items the class may have in service under its cap.
     fn below_cap(&self) -> u32 {
         match self.kind {
@@ -22,49 +22,56 @@ impl<J> Dispatch<J> {
         self.goal.saturating_sub(self.busy)
     }
 
-    /// The item that the order gives to a free thread.
-    pub(super) fn pop_ordered(&mut self) -> Option<u32> {
-        if self.gone_in_queues > 0 {
-            self.drop_gone_heads();
-        }
-        let (slots, free) = (&self.slots, self.free_threads());
-        let heads = self.classes.iter().enumerate().filter_map(|(at, class)| {
-            let slot = class.queue.front().filter(|_| class.below_cap() > 0)?;
-            Some(Head {
-                class: ClassId(at as u16),
-                seq: slots[*slot as usize].seq,
-                priority: class.priority,
-                keep_free: class.keep_free,
-            })
+    /// The class whose head the order gives to a free thread.
+    pub(super) fn pop_ordered(&mut self) -> Option<ClassId> {
+        let free = self.free_threads();
+        let heads = ready_classes(&self.ready).map(|id| {
+            let class = &self.classes[id.index()];
+            let seq = class.queue.front_seq().expect("a class that is ready has a head");
+            Head { class: id, seq, priority: class.priority, keep_free: class.keep_free }
         });
         let picked = order::next(self.order, free, heads)?;
         let class = &mut self.classes[picked.index()];
         if matches!(class.kind, Kind::WorkQueue { .. }) {
             class.counts.granted += 1;
         }
-        class.queue.pop_front()
+        Some(picked)
+    }
+
+    /// Notes whether the head of `class` may start as far as its cap goes.
+    #[inline]
+    pub(super) fn mark(&mut self, class: ClassId) {
+        if self.order == Order::Port {
+            return;
+        }
+        let state = &self.classes[class.index()];
+        let ready = state.counts.waiting > 0 && state.below_cap() > 0;
+        let (word, bit) = (class.index() / 64, class.index() % 64);
+        self.ready[word] = self.ready[word] & !(1 << bit) | u64::from(ready) << bit;
     }
 
     /// How many waiting items could begin if threads were there, at most as many as threads are free.
     pub(super) fn startable_ordered(&self) -> usize {
         let free = self.free_threads();
-        let of = |class: &Class| {
+        let of = |id: ClassId| {
+            let class = &self.classes[id.index()];
             let left = if self.order == Order::Reserve { free.saturating_sub(class.keep_free) } else { free };
             class.counts.waiting.min(class.below_cap().min(left) as usize)
         };
-        self.classes.iter().map(of).sum::<usize>().min(free as usize)
+        ready_classes(&self.ready).map(of).sum::<usize>().min(free as usize)
     }
+}
 
-    /// Frees the places of items that have left from the heads of the queues.
-    fn drop_gone_heads(&mut self) {
-        for class in &mut self.classes {
-            while let Some(&slot) = class.queue.front()
-                && self.slots[slot as usize].job.is_none()
-            {
-                class.queue.pop_front();
-                self.gone_in_queues -= 1;
-                self.free_slots.push(slot);
-            }
-        }
-    }
+/// The classes whose bits are set.
+fn ready_classes(ready: &[u64]) -> impl Iterator<Item = ClassId> + '_ {
+    ready.iter().enumerate().flat_map(|(word, bits)| {
+        let mut left = *bits;
+        std::iter::from_fn(move || {
+            let bit = left.trailing_zeros();
+            (left != 0).then(|| {
+                left &= left - 1;
+                ClassId((word * 64) as u16 + bit as u16)
+            })
+        })
+    })
 }

@@ -1,0 +1,234 @@
+//! The items of a run on real threads, under one lock: which of them wait, and which are in service.
+//!
+//! The pool knows closures, not items; so this keeps the items by key, beside the pool, and the due times of those that
+//! wait. Not the load and not the memory of the run, which are the floor's. Called by the rest of `threaded`.
+
+use super::super::EngineError;
+use super::super::floor::{self, Floor};
+use crate::ids::ClassId;
+use crate::item::Outcome;
+use crate::metrics::Summary;
+use crate::metrics::backlog::Backlog;
+use crate::plan::Plan;
+use crate::policy::dispatch::Ticket;
+use crate::time::Nanos;
+use crate::workload::{PackedItem, Work};
+
+/// The most items that are counted after the end. More are left only by a flood that no host could release.
+const UNRELEASED_MOST: u32 = 1_000_000;
+
+/// Names an item in the crowd. A key outlives its item: it then names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ItemKey {
+    slot: u32,
+    generation: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Free,
+    /// Made, and about to be submitted.
+    Coming(PackedItem),
+    /// In the backlog at this position.
+    Waiting(PackedItem, u64, Ticket),
+    InService(PackedItem, Nanos),
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    place: Place,
+}
+
+/// Something whose time has come.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// This item is to be submitted. Its due time is given for the measurement of lateness.
+    Submit(ItemKey, ClassId, Nanos),
+    /// The client of this waiting item gives up: its ticket is to be withdrawn.
+    GiveUp(ItemKey, Ticket),
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    floor: Floor<ItemKey>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    backlogs: Vec<Backlog>,
+    closed: bool,
+}
+
+impl Crowd {
+    pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
+        let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
+        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, closed: false })
+    }
+
+    /// When the next thing is due.
+    pub(super) fn next_due(&self) -> Option<Nanos> {
+        self.floor.next_due()
+    }
+
+    /// The next thing that is due at `now` or before.
+    pub(super) fn pop_due(&mut self, now: Nanos) -> Option<Due> {
+        let slots = &self.slots;
+        match self.floor.pop_due(now, |key| matches!(place(slots, key), Some(Place::Waiting(..))))? {
+            floor::Due::Submit(item) => {
+                let key = self.admit(item);
+                Some(Due::Submit(key, self.floor.class(&item), item.due))
+            }
+            floor::Due::GiveUp(key) => match place(&self.slots, key) {
+                Some(Place::Waiting(_, _, ticket)) => Some(Due::GiveUp(key, *ticket)),
+                _ => unreachable!("the item waits"),
+            },
+        }
+    }
+
+    /// Gives a key to an item that is about to be submitted.
+    fn admit(&mut self, item: PackedItem) -> ItemKey {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, place: Place::Free });
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 items at once")
+        });
+        let state = &mut self.slots[slot as usize];
+        state.place = Place::Coming(item);
+        ItemKey { slot, generation: state.generation }
+    }
+
+    /// The pool took the item in.
+    pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, now: Nanos) {
+        let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
+        let position = self.backlogs[self.floor.class(&item).index()].join(item.due);
+        self.floor.queued(&item, key, now);
+        self.slots[key.slot as usize].place = Place::Waiting(item, position, ticket);
+    }
+
+    /// The pool had no room for the item.
+    pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
+        let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
+        self.forget(key);
+        self.floor.refused(&item, now);
+    }
+
+    /// The client has given up, and the pool has let the item go.
+    pub(super) fn gave_up(&mut self, key: ItemKey, now: Nanos) {
+        let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return };
+        self.forget(key);
+        let oldest = self.leaves(&item, position);
+        self.floor.gave_up(&item, oldest, now);
+    }
+
+    /// A thread begins the item. `false`: the run is over.
+    pub(super) fn started(&mut self, key: ItemKey, now: Nanos) -> bool {
+        if self.closed {
+            return false;
+        }
+        let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return false };
+        let oldest = self.leaves(&item, position);
+        self.floor.started(&item, oldest, now);
+        self.slots[key.slot as usize].place = Place::InService(item, now);
+        true
+    }
+
+    /// What the thread does in phase `phase` of the item, which begins at `at`.
+    pub(super) fn work(&self, key: ItemKey, phase: u32, at: Nanos) -> Option<Work> {
+        match place(&self.slots, key) {
+            Some(Place::InService(item, _)) => self.floor.work(item, phase, at),
+            _ => None,
+        }
+    }
+
+    /// Whether the item's handler panics at the end of its service.
+    pub(super) fn panics(&self, key: ItemKey) -> bool {
+        matches!(place(&self.slots, key), Some(Place::InService(item, started)) if self.floor.panics(item, *started))
+    }
+
+    /// A thread is done with the item. The answer is an item that is due at once.
+    pub(super) fn finished(&mut self, key: ItemKey, outcome: Outcome, now: Nanos) -> Option<ItemKey> {
+        if self.closed {
+            return None;
+        }
+        let Some(Place::InService(item, started)) = place(&self.slots, key).copied() else { return None };
+        self.forget(key);
+        let next = self.floor.finished(&item, started, outcome, now)?;
+        Some(self.admit(next))
+    }
+
+    /// The class of an item that is about to be submitted.
+    pub(super) fn class(&self, key: ItemKey) -> ClassId {
+        match place(&self.slots, key) {
+            Some(Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _)) => self.floor.class(item),
+            _ => unreachable!("the key names an item"),
+        }
+    }
+
+    /// How many threads exist.
+    pub(super) fn live_threads(&mut self, live: u32, now: Nanos) {
+        self.floor.live_threads(live, now);
+    }
+
+    /// Ends the run: nothing is remembered after this.
+    pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
+        self.closed = true;
+        let mut waiting = self.count_unreleased(plan, end);
+        let mut in_service = Vec::new();
+        for slot in &self.slots {
+            match slot.place {
+                Place::Waiting(item, ..) => waiting.push((self.floor.class(&item), item.due)),
+                Place::InService(item, started) => in_service.push((self.floor.class(&item), started)),
+                Place::Free | Place::Coming(_) => {}
+            }
+        }
+        self.floor.close(plan, end, waiting, in_service)
+    }
+
+    /// Items that were due before the end, and that the injector did not get round to: the load said that they come, so
+    /// they came, and waited where there was room.
+    fn count_unreleased(&mut self, plan: &Plan, end: Nanos) -> Vec<(ClassId, Nanos)> {
+        let mut waiting = Vec::new();
+        for _ in 0..UNRELEASED_MOST {
+            match self.pop_due(Nanos(end.0.saturating_sub(1))) {
+                Some(Due::Submit(key, class, due)) => {
+                    let room = plan.classes[class.index()].rule.max_waiting as u64;
+                    let all: u64 = (0..plan.classes.len()).map(|at| self.floor.waiting(ClassId(at as u16))).sum();
+                    let shared = plan.pool.waiting_room.is_none_or(|room| all < room as u64);
+                    if shared && self.floor.waiting(class) < room {
+                        self.floor.unreleased(class, due, end);
+                        waiting.push((class, due));
+                        self.forget(key);
+                    } else {
+                        self.refused(key, end);
+                    }
+                }
+                Some(Due::GiveUp(..)) => {}
+                None => break,
+            }
+        }
+        waiting
+    }
+
+    /// Rows of logs used and skipped so far.
+    pub(super) fn trace_lines(&self) -> Vec<String> {
+        self.floor.trace_lines()
+    }
+
+    /// The item waits no more. The answer is the due time of the oldest that does.
+    fn leaves(&mut self, item: &PackedItem, position: u64) -> Option<Nanos> {
+        let backlog = &mut self.backlogs[self.floor.class(item).index()];
+        backlog.leave(position);
+        backlog.oldest()
+    }
+
+    fn forget(&mut self, key: ItemKey) {
+        let slot = &mut self.slots[key.slot as usize];
+        slot.place = Place::Free;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.slot);
+    }
+}
+
+fn place(slots: &[Slot], key: ItemKey) -> Option<&Place> {
+    let slot = &slots[key.slot as usize];
+    (slot.generation == key.generation).then_some(&slot.place)
+}
