@@ -12,6 +12,10 @@ main:
 bench:
     cargo bench
 
+# The engine in virtual time beside other simulators (minutes); `just peers --help` for more
+peers *ARGS:
+    cargo run --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers -- {{ARGS}}
+
 # Every shipped scenario, in virtual time
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
