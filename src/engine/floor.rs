@@ -28,7 +28,7 @@ pub(super) enum Due<N> {
     GiveUp(N),
 }
 
-/// See the module's head.
+/// See the module's head. Where a method takes an item and a class, the class is the item's.
 #[derive(Debug)]
 pub(super) struct Floor<N> {
     workload: Workload,
@@ -58,7 +58,7 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// When the next thing is due.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_due(&self) -> Option<Nanos> {
         let coming = self.workload.next_due();
         match self.patience.peek() {
@@ -68,7 +68,7 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// The next thing that is due at `now` or before. At equal times, clients give up before new items come.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_due(&mut self, now: Nanos, waits: impl Fn(N) -> bool) -> Option<Due<N>> {
         if !self.patience.is_empty()
             && let Some(name) = self.pop_impatient(now, waits)
@@ -97,9 +97,8 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// The policy took the item in. `name` is what [`Due::GiveUp`] will say of it.
-    #[inline]
-    pub(super) fn queued(&mut self, item: &PackedItem, name: N, now: Nanos) {
-        let class = self.class(item);
+    #[inline(always)]
+    pub(super) fn queued(&mut self, class: ClassId, item: &PackedItem, name: N, now: Nanos) {
         self.metrics.arrived(class, item.due, now);
         if let Some(observer) = &mut self.observer {
             observer.arrived(&item.item(class), now);
@@ -131,37 +130,42 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// A thread begins the item. `oldest`: see [`Floor::gave_up`].
-    #[inline]
-    pub(super) fn started(&mut self, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
-        let class = self.class(item);
+    #[inline(always)]
+    pub(super) fn started(&mut self, class: ClassId, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
         self.metrics.started(class, item.due, oldest, now);
         if let Some(observer) = &mut self.observer {
             observer.started(&item.item(class), now);
         }
     }
 
+    /// How many phases the item's service has.
+    #[inline(always)]
+    pub(super) fn phases(&self, item: &PackedItem) -> u32 {
+        self.workload.phases(item)
+    }
+
     /// What the thread does in phase `phase` of the item, which begins at `at`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn work(&self, item: &PackedItem, phase: u32, at: Nanos) -> Option<Work> {
         self.workload.work(item, phase, at)
     }
 
     /// Whether the item's handler panics at the end of its service, which began at `started`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn panics(&self, item: &PackedItem, started: Nanos) -> bool {
         self.workload.panics(item, started)
     }
 
     /// A thread is done with the item, which it began at `started`. The answer is an item that is due at once.
-    #[inline]
+    #[inline(always)]
     pub(super) fn finished(
         &mut self,
+        class: ClassId,
         item: &PackedItem,
         started: Nanos,
         outcome: Outcome,
         now: Nanos,
     ) -> Option<PackedItem> {
-        let class = self.class(item);
         self.metrics.finished(class, started, outcome, now);
         if let Some(observer) = &mut self.observer {
             observer.finished(&item.item(class), outcome, now);
@@ -170,7 +174,7 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// The class of an item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn class(&self, item: &PackedItem) -> ClassId {
         self.workload.class(item)
     }
@@ -207,7 +211,7 @@ impl<N: Ord + Copy> Floor<N> {
         self.workload.trace_lines()
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) -> Option<PackedItem> {
         let after = self.workload.after(item, outcome, now);
         if let Some(end) = after.ended {

@@ -26,7 +26,7 @@ use crate::workload::{PackedItem, Work};
 const EVENTS_AT_ONE_MOMENT: u64 = 20_000_000;
 
 /// What a thread of the emulation is at.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Thread {
     /// What it serves; `None`: it is idle.
     item: Option<PackedItem>,
@@ -34,11 +34,23 @@ struct Thread {
     since: Nanos,
     /// Length of the `cpu` phase that waits for a processor.
     wants_cpu: Nanos,
-    /// The phase that comes next.
+    /// The phase that comes next, and how many there are.
     phase: u32,
+    phases: u32,
+    class: ClassId,
     /// The phase that it is in holds a processor.
     on_cpu: bool,
 }
+
+const IDLE: Thread = Thread {
+    item: None,
+    since: Nanos::ZERO,
+    wants_cpu: Nanos::ZERO,
+    phase: 0,
+    phases: 0,
+    class: ClassId(0),
+    on_cpu: false,
+};
 
 struct Engine<'a> {
     plan: &'a Plan,
@@ -48,6 +60,8 @@ struct Engine<'a> {
     trace: Option<Arc<dyn Trace>>,
     /// Somebody wants to read events and decisions.
     logs: bool,
+    /// The policy is told which threads wait; only where that can matter to it or to a reader.
+    tells_waits: bool,
     processors: Processors,
     threads: Vec<Thread>,
     /// When the phase of each thread ends.
@@ -83,16 +97,19 @@ pub fn observe(
     observer: Option<Box<dyn Observer>>,
 ) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
     let log = (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions));
+    let logs = log.is_some() || options.trace.is_some();
+    let dispatch = Dispatch::new(&plan.rules());
     let mut engine = Engine {
         plan,
         floor: Floor::new(plan)?,
-        dispatch: Dispatch::new(&plan.rules()),
-        logs: log.is_some() || options.trace.is_some(),
+        logs,
+        tells_waits: logs || dispatch.minds_waits(),
+        dispatch,
         log,
         trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),
         threads: Vec::new(),
-        ends: Calendar::default(),
+        ends: Calendar::new(),
         ended: None,
         idle_check: Nanos::MAX,
         sequence: 0,
@@ -123,6 +140,7 @@ pub fn observe(
 
 impl Engine<'_> {
     /// The main loop. `true`: interrupted.
+    #[inline(always)]
     fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
         let (mut events, mut at_this_moment) = (0_u64, 0_u64);
         loop {
@@ -159,13 +177,14 @@ impl Engine<'_> {
     /// Ends the run: tells the memory what still waits and what is in service.
     fn close(&mut self, end: Nanos) -> Summary {
         let waiting = self.dispatch.withdraw_all().into_iter().map(|(class, item)| (class, item.due));
-        let in_service = self.threads.iter().filter_map(|thread| thread.item.map(|item| (item, thread.since)));
-        let in_service: Vec<_> = in_service.map(|(item, since)| (self.floor.class(&item), since)).collect();
+        let in_service = self.threads.iter().filter(|thread| thread.item.is_some());
+        let in_service = in_service.map(|thread| (thread.class, thread.since));
         let mut summary = self.floor.close(self.plan, end, waiting, in_service);
         summary.violations.extend(self.dispatch.laws().lines());
         summary
     }
 
+    #[inline(always)]
     fn due(&mut self) {
         let dispatch = &self.dispatch;
         match self.floor.pop_due(self.now, |ticket| dispatch.waits(ticket)) {
@@ -177,6 +196,7 @@ impl Engine<'_> {
     }
 
     /// Does what the policy has decided, and what follows from that, until nothing is left to do.
+    #[inline(always)]
     fn settle(&mut self) {
         while let Some(&decision) = self.to_do.get(self.done) {
             self.done += 1;
@@ -190,7 +210,7 @@ impl Engine<'_> {
                 }
                 Decision::Create { thread } => {
                     if self.threads.len() <= thread.index() {
-                        self.threads.resize(thread.index() + 1, Thread::default());
+                        self.threads.resize(thread.index() + 1, IDLE);
                     }
                     self.apply(Event::ThreadStarted { thread });
                     self.count_threads();
@@ -206,26 +226,24 @@ impl Engine<'_> {
         self.done = 0;
     }
 
-    #[inline]
+    #[inline(always)]
     fn start(&mut self, thread: ThreadId, class: ClassId, item: &PackedItem) {
         let oldest = self.oldest(class);
-        self.floor.started(item, oldest, self.now);
-        let state = &mut self.threads[thread.index()];
-        state.item = Some(*item);
-        state.since = self.now;
-        state.phase = 0;
+        self.floor.started(class, item, oldest, self.now);
+        let phases = self.floor.phases(item);
+        self.threads[thread.index()] = Thread { item: Some(*item), since: self.now, phases, class, ..IDLE };
         self.next_phase(thread);
     }
 
     /// Due time of the item of a class that has waited longest. One that is about to start in this same moment counts
     /// as started.
-    #[inline]
+    #[inline(always)]
     fn oldest(&self, class: ClassId) -> Option<Nanos> {
         self.dispatch.oldest(class).map(|item| item.due)
     }
 
     /// Tells the policy; what it decides joins what is to do.
-    #[inline]
+    #[inline(always)]
     fn apply(&mut self, event: Event<PackedItem>) {
         if self.logs {
             return self.apply_and_log(event);
@@ -250,7 +268,7 @@ impl Engine<'_> {
     }
 
     /// The phase of `thread` lasts for `time` from now on.
-    #[inline]
+    #[inline(always)]
     fn lasts(&mut self, thread: ThreadId, time: Nanos) {
         if self.ended == Some(thread) {
             self.ended = None;
@@ -260,12 +278,15 @@ impl Engine<'_> {
     }
 
     /// Begins the next phase of a thread's item; a service without any ends in the same moment.
-    #[inline]
+    #[inline(always)]
     fn next_phase(&mut self, thread: ThreadId) {
         let state = &mut self.threads[thread.index()];
         let Some(item) = state.item else { return };
         let phase = state.phase;
-        state.phase += 1;
+        if phase == state.phases {
+            return self.finish(thread, &item);
+        }
+        state.phase = phase + 1;
         match self.floor.work(&item, phase, self.now) {
             Some(Work::Cpu(time)) => {
                 state.on_cpu = true;
@@ -277,17 +298,19 @@ impl Engine<'_> {
             }
             Some(Work::Wait(time)) => {
                 state.on_cpu = false;
-                self.apply(Event::Blocks { thread });
+                if self.tells_waits {
+                    self.apply(Event::Blocks { thread });
+                }
                 self.lasts(thread, time);
             }
-            None => self.finish(thread, &item),
+            None => unreachable!("the service has another phase"),
         }
     }
 
     fn finish(&mut self, thread: ThreadId, item: &PackedItem) {
         let state = &mut self.threads[thread.index()];
         state.item = None;
-        let started = state.since;
+        let (started, class) = (state.since, state.class);
         let outcome = if self.floor.panics(item, started) {
             self.panics += 1;
             Outcome::Lost
@@ -295,7 +318,7 @@ impl Engine<'_> {
             Outcome::Served
         };
         // A message is on its next queue before its thread goes back to the port.
-        if let Some(next) = self.floor.finished(item, started, outcome, self.now) {
+        if let Some(next) = self.floor.finished(class, item, started, outcome, self.now) {
             self.submit(next);
         }
         self.apply(Event::Finishes { thread });
@@ -306,14 +329,14 @@ impl Engine<'_> {
         let (class, answer) = (self.floor.class(&item), self.to_do.len());
         self.apply(Event::Submit { class, job: item });
         match self.to_do.get(answer) {
-            Some(Decision::Queued { ticket }) => self.floor.queued(&item, *ticket, self.now),
+            Some(Decision::Queued { ticket }) => self.floor.queued(class, &item, *ticket, self.now),
             Some(Decision::Refused { .. }) => self.floor.refused(&item, self.now),
             other => unreachable!("a submission is answered first, not by {other:?}"),
         }
     }
 
     /// The earliest of the phases ends.
-    #[inline]
+    #[inline(always)]
     fn phase_ends(&mut self) {
         let Some((_, owner)) = self.ends.first() else { return };
         let thread = ThreadId(owner as u32);
@@ -323,7 +346,7 @@ impl Engine<'_> {
                 let time = self.threads[next.index()].wants_cpu;
                 self.lasts(next, time);
             }
-        } else {
+        } else if self.tells_waits {
             self.apply(Event::Wakes { thread });
         }
         self.next_phase(thread);

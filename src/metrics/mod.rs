@@ -17,7 +17,7 @@ use crate::ids::{ClassId, SourceId};
 use crate::item::Outcome;
 use crate::time::Nanos;
 use crate::workload::JourneyEnd;
-use latency::{Latency, LatencySummary};
+use latency::{Latency, LatencySummary, Recording};
 use starvation::{Episode, Starvation};
 
 /// Points of the time line.
@@ -33,9 +33,9 @@ struct Class {
     oldest: Nanos,
     busy: u32,
     busy_max: u32,
-    started_wait: Latency,
-    gave_up_wait: Latency,
-    service: Latency,
+    started_wait: Recording,
+    gave_up_wait: Recording,
+    service: Recording,
     starvation: Starvation,
     /// Thread time held: the sum of the ends minus that of the starts, modulo 2^128; with `busy` times now it is the
     /// time-integral of the busy threads up to now.
@@ -90,6 +90,7 @@ impl Outcomes {
         self.served + self.gave_up + self.refused + self.lost + self.unfinished
     }
 
+    #[inline(always)]
     fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Served => &mut self.served,
@@ -103,7 +104,7 @@ impl Outcomes {
 
 #[derive(Debug, Default)]
 struct Journeys {
-    began_to_end: Latency,
+    began_to_end: Recording,
     completed: u64,
     cut: u64,
 }
@@ -146,9 +147,9 @@ impl Metrics {
             oldest: Nanos::MAX,
             busy: 0,
             busy_max: 0,
-            started_wait: Latency::default(),
-            gave_up_wait: Latency::default(),
-            service: Latency::default(),
+            started_wait: Recording::default(),
+            gave_up_wait: Recording::default(),
+            service: Recording::default(),
             starvation: Starvation::new(classes),
             held: 0,
             waited: 0,
@@ -168,7 +169,7 @@ impl Metrics {
     }
 
     /// An item due at `due` begins to wait.
-    #[inline]
+    #[inline(always)]
     pub fn arrived(&mut self, class: ClassId, due: Nanos, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
@@ -197,7 +198,7 @@ impl Metrics {
 
     /// A thread begins to serve an item that was due at `due`; `oldest` is the due time of the item of its class that
     /// now has waited longest.
-    #[inline]
+    #[inline(always)]
     pub fn started(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
@@ -221,7 +222,7 @@ impl Metrics {
     }
 
     /// A thread is done with an item that it began at `started`; `outcome` is served or lost.
-    #[inline]
+    #[inline(always)]
     pub fn finished(&mut self, class: ClassId, started: Nanos, outcome: Outcome, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
@@ -235,7 +236,7 @@ impl Metrics {
     }
 
     /// A journey is over.
-    #[inline]
+    #[inline(always)]
     pub fn journey_ended(&mut self, end: JourneyEnd, now: Nanos) {
         let journeys = &mut self.journeys[end.source.index()];
         if end.completed {
@@ -259,7 +260,7 @@ impl Metrics {
         self.live_threads_max = self.live_threads_max.max(live);
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave(&mut self, class: ClassId, oldest: Option<Nanos>, now: Nanos) {
         let after = self.starvation_after;
         let state = &mut self.classes[class.index()];
@@ -280,7 +281,7 @@ impl Metrics {
 
     /// Moves time on, opening the episodes and taking the time-line moments that lie on the way. The answer is the
     /// time that counts: it never goes back.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, now: Nanos) -> Nanos {
         if now >= self.next_check {
             self.check_until(now);
@@ -340,7 +341,7 @@ impl Metrics {
         }
         let held = self.held_at(end);
         // The waits of all are those that ended with a thread or with patience, and those that never ended.
-        let mut waits: Vec<Latency> = self.classes.iter().map(|class| class.started_wait.clone()).collect();
+        let mut waits: Vec<Recording> = self.classes.iter().map(|class| class.started_wait.clone()).collect();
         let mut still_waiting = vec![0_u64; self.classes.len()];
         for (class, due) in waiting {
             self.classes[class.index()].outcomes.count(Outcome::Unfinished);
@@ -353,8 +354,9 @@ impl Metrics {
             .into_iter()
             .zip(waits)
             .enumerate()
-            .map(|(at, (mut class, mut wait))| {
-                wait.merge(&class.gave_up_wait);
+            .map(|(at, (mut class, wait))| {
+                let mut wait = wait.finish();
+                wait.merge(class.gave_up_wait.settled());
                 if class.starvation.is_open() {
                     class.starvation.end(end, &held);
                 }
@@ -367,7 +369,7 @@ impl Metrics {
             source: SourceId(at as u16),
             completed: journeys.completed,
             cut: journeys.cut,
-            total: journeys.began_to_end.summary(),
+            total: journeys.began_to_end.finish().summary(),
         });
         Summary {
             end,
@@ -382,7 +384,7 @@ impl Metrics {
 
 impl Class {
     /// Laws that hold whatever the load was; a violation is a bug of the engine, not of the scenario.
-    fn violations(&self, class: usize, end: Nanos, wait: &Latency, open_service_ns: u128) -> Vec<String> {
+    fn violations(&mut self, class: usize, end: Nanos, wait: &Latency, open_service_ns: u128) -> Vec<String> {
         let mut found = Vec::new();
         if self.outcomes.total() != self.arrivals {
             let total = self.outcomes.total();
@@ -392,8 +394,8 @@ impl Class {
             let (integral, sum) = (self.waited_at(end), wait.sum_ns());
             found.push(format!("class {class}: integral of waiting items {integral} ns, sum of waits {sum} ns"));
         }
-        if self.held_at(end) != self.service.sum_ns() + open_service_ns {
-            let (held, service) = (self.held_at(end), self.service.sum_ns() + open_service_ns);
+        let (held, service) = (self.held_at(end), self.service.settled().sum_ns() + open_service_ns);
+        if held != service {
             found.push(format!("class {class}: threads held for {held} ns, service of {service} ns"));
         }
         found
@@ -410,9 +412,9 @@ impl Class {
             outcomes: self.outcomes,
             wait: wait.summary(),
             wait_recorded: wait,
-            started_wait: self.started_wait.summary(),
-            gave_up_wait: self.gave_up_wait.summary(),
-            service: self.service.summary(),
+            started_wait: self.started_wait.finish().summary(),
+            gave_up_wait: self.gave_up_wait.finish().summary(),
+            service: self.service.finish().summary(),
             thread_seconds,
             busy_max: self.busy_max,
             waiting_max: self.waiting_max,

@@ -322,6 +322,13 @@ impl<J> Dispatch<J> {
         self.classes.get(ticket.class.index()).is_some_and(|class| class.queue.has(ticket.seq))
     }
 
+    /// Whether it can matter which threads wait: not where every thread may be runnable at once. Whoever drives such a
+    /// policy need not tell [`Event::Blocks`] and [`Event::Wakes`]; it counts all busy threads as runnable then.
+    #[must_use]
+    pub fn minds_waits(&self) -> bool {
+        self.runnable_limit < self.goal
+    }
+
     /// The thread that has been idle longest.
     #[must_use]
     #[inline]
@@ -350,6 +357,7 @@ impl<J> Dispatch<J> {
         all.into_iter().map(|(_, class, job)| (class, job)).collect()
     }
 
+    #[inline(always)]
     fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
         let state = &self.classes[class.index()];
         let room = state.counts.waiting < state.max_waiting && self.room_for_all();
@@ -409,6 +417,7 @@ impl<J> Dispatch<J> {
         }
     }
 
+    #[inline(always)]
     fn finish(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
         let Thread::Busy { class, served_in_turn, waits } = self.threads[thread.index()] else {
             panic!("{thread:?} finishes but is not busy");
@@ -435,6 +444,7 @@ impl<J> Dispatch<J> {
     }
 
     /// A thread comes to the port: it takes the head, or waits there, or ends if it is one too many.
+    #[inline(always)]
     fn ask(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
         if self.live > self.goal {
             self.retire(thread, out);
@@ -477,6 +487,7 @@ impl<J> Dispatch<J> {
     }
 
     /// `thread` serves the item at the head of `class`.
+    #[inline(always)]
     fn start(&mut self, thread: ThreadId, class: ClassId, served_in_turn: u32, out: &mut Vec<Decision<J>>) {
         let state = &mut self.classes[class.index()];
         let (seq, job) = state.queue.pop().expect("an item waits");
@@ -510,12 +521,13 @@ impl<J> Dispatch<J> {
     }
 
     /// The class whose head a free thread gets; its packet is consumed.
+    #[inline(always)]
     fn next_class(&mut self) -> Option<ClassId> {
         if self.order == Order::Port { self.pop_port() } else { self.pop_ordered() }
     }
 
     /// Whether some item might use a thread.
-    #[inline]
+    #[inline(always)]
     fn anything_waits(&self) -> bool {
         if self.order == Order::Port { !self.port.is_empty() } else { self.ready.iter().any(|bits| *bits != 0) }
     }
@@ -526,6 +538,7 @@ impl<J> Dispatch<J> {
     }
 
     /// The class of the packet at the head of the port.
+    #[inline(always)]
     fn pop_port(&mut self) -> Option<ClassId> {
         loop {
             let packet = self.port.pop_front()?;

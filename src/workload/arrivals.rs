@@ -129,6 +129,7 @@ impl RateProfile {
 
     /// The moment after `from` at which the rate has added up to `amount` arrivals; `None` if that is never, or not
     /// before `until`.
+    #[inline(always)]
     fn reach(&self, from: Nanos, amount: f64, until: Nanos) -> Option<Nanos> {
         if let ([piece], None) = (self.pieces.as_slice(), self.period) {
             return (piece.from > 0.0).then(|| from + Nanos::from_f64(amount / piece.from * 1e9));
@@ -202,6 +203,7 @@ impl ArrivalTimes {
     }
 
     /// The next arrival, if there is one before the end.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Option<Nanos> {
         if self.left_in_batch > 0 {
             self.left_in_batch -= 1;

@@ -3,7 +3,7 @@
 //! Not a source of randomness: every draw takes a [`Stream`]. Logarithms and exponentials come from `libm`, so that
 //! the same seed gives the same nanoseconds on every machine. Called by the rest of `workload`, built by `scenario`.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::rng::Stream;
 use crate::time::Nanos;
@@ -64,7 +64,15 @@ pub enum Distribution {
 impl Distribution {
     /// One draw.
     #[must_use]
+    #[inline(always)]
     pub fn draw(&self, stream: &mut Stream) -> Nanos {
+        match self {
+            Distribution::Exponential { mean } => mean.scale(exponential(stream)),
+            other => other.draw_other(stream),
+        }
+    }
+
+    fn draw_other(&self, stream: &mut Stream) -> Nanos {
         match self {
             Distribution::Constant(value) => *value,
             Distribution::Exponential { mean } => mean.scale(exponential(stream)),
@@ -126,24 +134,35 @@ fn pareto_mean(shape: f64, low: f64, high: f64) -> f64 {
 ///
 /// `rand_distr` has one, but it takes its logarithms from the platform wherever another crate turns on the standard
 /// library's floats; here the tables and the rare cases come from `libm`, so the draws are the same everywhere.
+#[inline(always)]
 pub(super) fn exponential(stream: &mut Stream) -> f64 {
-    let tables = &*LAYERS;
-    loop {
-        let bits = stream.bits();
-        let layer = (bits & 0xff) as usize;
-        // 53 bits that the layer's number does not use.
-        let x = (bits >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0) * tables.x[layer];
-        if x < tables.x[layer + 1] {
-            return x;
-        }
+    let bits = stream.bits();
+    let (layer, x) = candidate(bits);
+    if x < LAYERS.x[layer + 1] { x } else { exponential_from(layer, x, stream) }
+}
+
+/// The layer that 64 random bits choose, and the point in it.
+#[inline(always)]
+fn candidate(bits: u64) -> (usize, f64) {
+    let layer = (bits & 0xff) as usize;
+    // 53 bits that the layer's number does not use.
+    (layer, (bits >> 11) as i64 as f64 * (1.0 / 9_007_199_254_740_992.0) * LAYERS.x[layer])
+}
+
+/// Goes on from a candidate that may lie outside the density: one in a hundred.
+#[cold]
+fn exponential_from(mut layer: usize, mut x: f64, stream: &mut Stream) -> f64 {
+    while x >= LAYERS.x[layer + 1] {
         if layer == 0 {
             return TAIL - libm::log(stream.unit_above_zero());
         }
-        let height = tables.f[layer] + (tables.f[layer + 1] - tables.f[layer]) * stream.unit();
+        let height = LAYERS.f[layer] + (LAYERS.f[layer + 1] - LAYERS.f[layer]) * stream.unit();
         if height < libm::exp(-x) {
             return x;
         }
+        (layer, x) = candidate(stream.bits());
     }
+    x
 }
 
 /// Where the tail begins, and the area of each layer, for 256 layers (Marsaglia and Tsang 2000).
@@ -156,19 +175,52 @@ struct Layers {
     f: [f64; 257],
 }
 
-static LAYERS: LazyLock<Layers> = LazyLock::new(|| {
+/// Computed by the compiler, whose floats are the same everywhere.
+static LAYERS: Layers = {
     let mut layers = Layers { x: [0.0; 257], f: [0.0; 257] };
-    layers.x[0] = AREA / libm::exp(-TAIL);
+    layers.x[0] = AREA / exp_minus(TAIL);
     layers.x[1] = TAIL;
-    for at in 2..256 {
+    let mut at = 2;
+    while at < 256 {
         let below = layers.x[at - 1];
-        layers.x[at] = -libm::log(libm::exp(-below) + AREA / below);
+        layers.x[at] = minus_log(exp_minus(below) + AREA / below);
+        at += 1;
     }
-    for at in 0..257 {
-        layers.f[at] = libm::exp(-layers.x[at]);
+    at = 0;
+    while at < 257 {
+        layers.f[at] = exp_minus(layers.x[at]);
+        at += 1;
     }
     layers
-});
+};
+
+/// exp(-x) for x in [0, 16]: the series of exp(-x / 64), six times squared.
+const fn exp_minus(x: f64) -> f64 {
+    let small = -x / 64.0;
+    let (mut term, mut sum, mut n) = (1.0, 1.0, 1.0);
+    while n < 24.0 {
+        term *= small / n;
+        sum += term;
+        n += 1.0;
+    }
+    let mut square = 0;
+    while square < 6 {
+        sum *= sum;
+        square += 1;
+    }
+    sum
+}
+
+/// -ln(y) for y in (0, 1]: Newton's method on `exp_minus`.
+const fn minus_log(y: f64) -> f64 {
+    let (mut x, mut step) = (0.0, 0);
+    while step < 60 {
+        // From the left of the root the steps are shorter than 1 and never too long.
+        x += 1.0 - y / exp_minus(x);
+        step += 1;
+    }
+    x
+}
 
 /// A standard normal variate (Box and Muller 1958, one of the pair).
 fn normal(stream: &mut Stream) -> f64 {
@@ -209,6 +261,19 @@ mod tests {
             let off = (mean - distribution.mean_ns()).abs();
             assert!(off <= 5.0 * error + 1.0, "{distribution:?}: {mean} is not {}", distribution.mean_ns());
         }
+    }
+
+    #[test]
+    fn the_layers_are_those_of_the_logarithm_and_the_exponential() {
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs().max(1e-3);
+        for at in 0..257 {
+            assert!(close(LAYERS.f[at], libm::exp(-LAYERS.x[at])), "density {at}: {}", LAYERS.f[at]);
+        }
+        for at in 2..256 {
+            let x = -libm::log(libm::exp(-LAYERS.x[at - 1]) + AREA / LAYERS.x[at - 1]);
+            assert!(close(LAYERS.x[at], x), "edge {at}: {} is not {x}", LAYERS.x[at]);
+        }
+        assert!((LAYERS.x[255] * (1.0 - LAYERS.f[255]) - AREA).abs() < 1e-9, "the last layer has the area of all");
     }
 
     /// Mean, variance and tail of the ziggurat's exponential against the exponential's own, within five standard errors.

@@ -128,7 +128,7 @@ impl Workload {
         let mut load = Workload {
             spec: spec.clone(),
             sources: Vec::new(),
-            begins: Calendar::default(),
+            begins: Calendar::new(),
             put_off: BinaryHeap::new(),
             order: 0,
             until,
@@ -158,7 +158,7 @@ impl Workload {
 
     /// When the next item is due.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn next_due(&self) -> Option<Nanos> {
         let begins = self.begins.first().map(|(at, _)| at);
         match self.put_off.peek() {
@@ -168,6 +168,7 @@ impl Workload {
     }
 
     /// The next item that is due at `now` or before.
+    #[inline(always)]
     pub fn pop_due(&mut self, now: Nanos) -> Option<PackedItem> {
         loop {
             let begins = self.begins.first().filter(|(at, _)| *at <= now);
@@ -187,6 +188,7 @@ impl Workload {
     }
 
     /// The first item of the next journey of an open source; `None` for a row of a service that the scenario lacks.
+    #[inline(always)]
     fn begin_journey(&mut self, source: SourceId, due: Nanos) -> Option<PackedItem> {
         let state = &mut self.sources[source.index()];
         let number = state.journeys;
@@ -206,13 +208,21 @@ impl Workload {
 
     /// The class of an item.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn class(&self, item: &PackedItem) -> ClassId {
         self.spec.stages[item.stage.index()].class
     }
 
+    /// How many phases an item's service has.
+    #[must_use]
+    #[inline(always)]
+    pub fn phases(&self, item: &PackedItem) -> u32 {
+        if item.given().is_some() { 1 } else { self.spec.stages[item.stage.index()].phases.len() as u32 }
+    }
+
     /// Phase `phase` (from 0) of an item's service, if it begins `now`. `None`: the service is over.
     #[must_use]
+    #[inline(always)]
     pub fn work(&self, item: &PackedItem, phase: u32, now: Nanos) -> Option<Work> {
         let stage = &self.spec.stages[item.stage.index()];
         let key = self.sources[item.source().index()].key;
@@ -241,6 +251,7 @@ impl Workload {
 
     /// Whether the handler of an item that began its service at `started` panics at the end.
     #[must_use]
+    #[inline(always)]
     pub fn panics(&self, item: &PackedItem, started: Nanos) -> bool {
         !self.spec.faults.is_empty() && {
             let key = self.sources[item.source().index()].key;
@@ -251,6 +262,7 @@ impl Workload {
 
     /// The moment at which the item's client gives up, if it does.
     #[must_use]
+    #[inline(always)]
     pub fn gives_up_at(&self, item: &PackedItem) -> Option<Nanos> {
         let patience = self.spec.stages[item.stage.index()].patience.as_ref()?;
         let mut stream = self.stream(item, purpose::PATIENCE);
@@ -258,6 +270,7 @@ impl Workload {
     }
 
     /// What follows when `item` ends with `outcome` at `now`. A later follower goes into the load's own calendar.
+    #[inline(always)]
     pub fn after(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) -> After {
         if let Some((stage, wait)) = self.next_step(item, outcome) {
             let follower = item.follower(stage, now + wait);
@@ -276,6 +289,7 @@ impl Workload {
     }
 
     /// The step that follows an outcome, and how long after it.
+    #[inline(always)]
     fn next_step(&self, item: &PackedItem, outcome: Outcome) -> Option<(StageId, Nanos)> {
         if outcome != Outcome::Served {
             return None;
@@ -329,6 +343,7 @@ impl Workload {
         self.sources[item.source().index()].key.stream(item.number(), purpose + u64::from(item.step))
     }
 
+    #[inline(always)]
     fn plan_next(&mut self, source: SourceId) {
         let until = self.until;
         let due = match &mut self.sources[source.index()].feed {

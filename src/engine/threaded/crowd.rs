@@ -99,8 +99,9 @@ impl Crowd {
     /// The pool took the item in.
     pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, now: Nanos) {
         let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
-        let position = self.backlogs[self.floor.class(&item).index()].join(item.due);
-        self.floor.queued(&item, key, now);
+        let class = self.floor.class(&item);
+        let position = self.backlogs[class.index()].join(item.due);
+        self.floor.queued(class, &item, key, now);
         self.slots[key.slot as usize].place = Place::Waiting(item, position, ticket);
     }
 
@@ -126,7 +127,7 @@ impl Crowd {
         }
         let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return false };
         let oldest = self.leaves(&item, position);
-        self.floor.started(&item, oldest, now);
+        self.floor.started(self.floor.class(&item), &item, oldest, now);
         self.slots[key.slot as usize].place = Place::InService(item, now);
         true
     }
@@ -151,7 +152,7 @@ impl Crowd {
         }
         let Some(Place::InService(item, started)) = place(&self.slots, key).copied() else { return None };
         self.forget(key);
-        let next = self.floor.finished(&item, started, outcome, now)?;
+        let next = self.floor.finished(self.floor.class(&item), &item, started, outcome, now)?;
         Some(self.admit(next))
     }
 

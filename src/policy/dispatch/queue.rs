@@ -30,25 +30,25 @@ impl<J> Default for Queue<J> {
 
 impl<J> Queue<J> {
     /// Adds an item; `seq` is greater than all before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, seq: u64, job: J) {
         self.entries.push_back(Entry { seq, job: Some(job) });
     }
 
     /// The oldest item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn front(&self) -> Option<&J> {
         self.entries.front()?.job.as_ref()
     }
 
     /// The number of the oldest item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn front_seq(&self) -> Option<u64> {
         self.entries.front().map(|entry| entry.seq)
     }
 
     /// Takes the oldest item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<(u64, J)> {
         let entry = self.entries.pop_front()?;
         if self.gaps > 0 {
