@@ -70,7 +70,8 @@ impl Floor {
         let workload = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).map_err(EngineError::Load)?;
         Ok(Floor {
             workload,
-            metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration),
+            metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration)
+                .after_warmup(plan.warmup.length()),
             slots: Vec::new(),
             free: Vec::new(),
             patience: BinaryHeap::new(),
@@ -140,7 +141,7 @@ impl Floor {
     pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
         let Some(Place::Coming(item)) = self.place(key) else { return };
         let item = *item;
-        self.metrics.refused(item.class, now);
+        self.metrics.refused(item.class, item.due, now);
         if let Some(observer) = &mut self.observer {
             observer.refused(&item, now);
         }
@@ -193,7 +194,7 @@ impl Floor {
         }
         let Some(Place::InService(item, started)) = self.place(key) else { return None };
         let (item, started) = (*item, *started);
-        self.metrics.finished(item.class, started, outcome, now);
+        self.metrics.finished(item.class, item.due, started, outcome, now);
         if let Some(observer) = &mut self.observer {
             observer.finished(&item, outcome, now);
         }
@@ -217,11 +218,11 @@ impl Floor {
     pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
         self.closed = true;
         self.count_unreleased(plan, end);
-        let in_service: Vec<(ClassId, Nanos)> = self
+        let in_service: Vec<(ClassId, Nanos, Nanos)> = self
             .slots
             .iter()
             .filter_map(|slot| match &slot.place {
-                Place::InService(item, started) => Some((item.class, *started)),
+                Place::InService(item, started) => Some((item.class, item.due, *started)),
                 _ => None,
             })
             .collect();
@@ -242,7 +243,7 @@ impl Floor {
                     if shared && self.metrics.waiting(class) < room {
                         self.metrics.arrived(class, due, end);
                     } else {
-                        self.metrics.refused(class, end);
+                        self.metrics.refused(class, due, end);
                     }
                 }
                 Some(Due::GiveUp(..)) => {}

@@ -58,10 +58,10 @@ pub fn pool_share_while_starved(starved: &ClassSummary, holds: impl Fn(ClassId) 
     (held / all * 100.0).clamp(0.0, 100.0)
 }
 
-/// Thread time held as a share of what the pool could give, in percent; in [0, 100].
+/// Thread time held as a share of what the pool could give in the `measured` time, in percent; in [0, 100].
 #[must_use]
-pub fn pool_share(class: &ClassSummary, pool_size: u32, end: Nanos) -> f64 {
-    let all = f64::from(pool_size) * end.as_secs_f64();
+pub fn pool_share(class: &ClassSummary, pool_size: u32, measured: Nanos) -> f64 {
+    let all = f64::from(pool_size) * measured.as_secs_f64();
     if all > 0.0 { (class.thread_seconds / all * 100.0).clamp(0.0, 100.0) } else { 0.0 }
 }
 

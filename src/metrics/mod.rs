@@ -11,6 +11,7 @@ pub mod host;
 pub mod latency;
 pub mod replicated;
 pub mod starvation;
+pub mod warmup;
 
 use crate::ids::{ClassId, SourceId};
 use crate::item::Outcome;
@@ -18,6 +19,7 @@ use crate::time::Nanos;
 use crate::workload::JourneyEnd;
 use latency::{Latency, LatencySummary};
 use starvation::{Backlog, Episode, Starvation};
+use warmup::{Carried, Measured};
 
 /// Points of the time line.
 pub const TIMELINE_POINTS: usize = 240;
@@ -47,6 +49,8 @@ struct Class {
     settled: Nanos,
     /// How late arrivals were told, summed: the waiting that `waiting_ns` could not see.
     late_ns: u128,
+    /// Items that were due before the measured time.
+    carried: Carried,
 }
 
 impl Class {
@@ -126,6 +130,7 @@ pub struct Metrics {
     timeline_step: Nanos,
     live_threads: u32,
     live_threads_max: u32,
+    measured: Measured,
 }
 
 impl Metrics {
@@ -147,6 +152,7 @@ impl Metrics {
             waiting_ns: 0,
             settled: Nanos::ZERO,
             late_ns: 0,
+            carried: Carried::default(),
         };
         Metrics {
             starvation_after,
@@ -158,6 +164,7 @@ impl Metrics {
             timeline_step: Nanos((duration.0 / TIMELINE_POINTS as u64).max(1)),
             live_threads: 0,
             live_threads_max: 0,
+            measured: Measured::default(),
         }
     }
 
@@ -166,8 +173,12 @@ impl Metrics {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        state.arrivals += 1;
-        state.late_ns += u128::from(now.since(due).0);
+        state.late_ns += u128::from(now.since(due.max(self.measured.from)).0);
+        if due < self.measured.from {
+            state.carried.came();
+        } else {
+            state.arrivals += 1;
+        }
         let position = state.backlog.join(due);
         state.waiting_max = state.waiting_max.max(state.backlog.waiting());
         state.starvation.joined();
@@ -178,9 +189,12 @@ impl Metrics {
         Waiting { position, due }
     }
 
-    /// An arriving item found no room to wait.
-    pub fn refused(&mut self, class: ClassId, now: Nanos) {
+    /// An arriving item that was due at `due` found no room to wait.
+    pub fn refused(&mut self, class: ClassId, due: Nanos, now: Nanos) {
         self.advance(now);
+        if due < self.measured.from {
+            return;
+        }
         let state = &mut self.classes[class.index()];
         state.arrivals += 1;
         state.outcomes.count(Outcome::Refused);
@@ -191,7 +205,11 @@ impl Metrics {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        state.started_wait.record(now.since(item.due));
+        if item.due < self.measured.from {
+            state.carried.waited(now.since(self.measured.from));
+        } else {
+            state.started_wait.record(now.since(item.due));
+        }
         state.busy += 1;
         state.busy_max = state.busy_max.max(state.busy);
         if state.busy == 1 {
@@ -205,18 +223,28 @@ impl Metrics {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        state.gave_up_wait.record(now.since(item.due));
-        state.outcomes.count(Outcome::GaveUp);
+        if item.due < self.measured.from {
+            state.carried.waited(now.since(self.measured.from));
+            state.carried.left();
+        } else {
+            state.gave_up_wait.record(now.since(item.due));
+            state.outcomes.count(Outcome::GaveUp);
+        }
         self.leave(class, item, now);
     }
 
-    /// A thread is done with an item that it began at `started`; `outcome` is served or lost.
-    pub fn finished(&mut self, class: ClassId, started: Nanos, outcome: Outcome, now: Nanos) {
+    /// A thread is done with an item, due at `due`, that it began at `started`; `outcome` is served or lost.
+    pub fn finished(&mut self, class: ClassId, due: Nanos, started: Nanos, outcome: Outcome, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         state.settle(now);
-        state.service.record(now.since(started));
-        state.outcomes.count(outcome);
+        if due < self.measured.from {
+            state.carried.served(now.since(started.max(self.measured.from)));
+            state.carried.left();
+        } else {
+            state.service.record(now.since(started));
+            state.outcomes.count(outcome);
+        }
         state.busy -= 1;
         if state.busy == 0 {
             state.starvation.lost_last_thread(now);
@@ -225,6 +253,9 @@ impl Metrics {
 
     /// A journey is over.
     pub fn journey_ended(&mut self, end: JourneyEnd, now: Nanos) {
+        if end.began < self.measured.from {
+            return;
+        }
         let journeys = &mut self.journeys[end.source.index()];
         if end.completed {
             journeys.completed += 1;
@@ -276,6 +307,9 @@ impl Metrics {
     }
 
     fn check_until(&mut self, now: Nanos) {
+        if self.measured.begins_by(now) {
+            self.begin_to_measure(self.measured.from);
+        }
         while self.timeline.len() < TIMELINE_POINTS {
             let at = self.timeline_step * self.timeline.len() as u64;
             if at > now {
@@ -290,13 +324,14 @@ impl Metrics {
             TIMELINE_POINTS => Nanos::MAX,
             taken => self.timeline_step * taken as u64,
         };
+        next = next.min(self.measured.begins_at());
         for at in 0..self.classes.len() {
             let class = &self.classes[at];
             let Some(due) = class.backlog.oldest() else { continue };
             if class.starvation.is_open() {
                 continue;
             }
-            let start = due + self.starvation_after;
+            let start = (due + self.starvation_after).max(self.measured.from);
             if start > now {
                 next = next.min(start);
                 continue;
@@ -309,15 +344,25 @@ impl Metrics {
         self.next_check = next;
     }
 
-    /// Ends the run at `end`: what waits or is in service is unfinished. `in_service` are the classes and starts of
-    /// the items that threads still hold.
+    /// Ends the run at `end`: what waits or is in service is unfinished. `in_service` are the classes, due times and
+    /// starts of the items that threads still hold.
     #[must_use]
-    pub fn close(mut self, end: Nanos, in_service: &[(ClassId, Nanos)]) -> Summary {
+    pub fn close(mut self, end: Nanos, in_service: &[(ClassId, Nanos, Nanos)]) -> Summary {
         let end = self.advance(end);
+        if self.measured.begins_by(Nanos::MAX) {
+            // The run ended before anything was to be measured.
+            self.begin_to_measure(end);
+        }
+        let from = self.measured.from;
         let mut open_service_ns = vec![0_u128; self.classes.len()];
-        for (class, started) in in_service {
-            self.classes[class.index()].outcomes.count(Outcome::Unfinished);
-            open_service_ns[class.index()] += u128::from(end.since(*started).0);
+        for (class, due, started) in in_service {
+            let state = &mut self.classes[class.index()];
+            if *due < from {
+                state.carried.left();
+            } else {
+                state.outcomes.count(Outcome::Unfinished);
+            }
+            open_service_ns[class.index()] += u128::from(end.since((*started).max(from)).0);
         }
         let held = self.held_at(end);
         let mut violations = Vec::new();
@@ -332,14 +377,19 @@ impl Metrics {
                 let mut wait = class.started_wait.clone();
                 wait.merge(&class.gave_up_wait);
                 for due in &waiting {
-                    class.outcomes.count(Outcome::Unfinished);
-                    wait.record(end.since(*due));
+                    if *due < from {
+                        class.carried.waited(end.since(from));
+                        class.carried.left();
+                    } else {
+                        class.outcomes.count(Outcome::Unfinished);
+                        wait.record(end.since(*due));
+                    }
                 }
                 if class.starvation.is_open() {
                     class.starvation.end(end, &held);
                 }
                 violations.extend(class.violations(at, &wait, open_service_ns[at]));
-                class.summary(end, wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
+                class.summary(end.since(from), wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -350,6 +400,7 @@ impl Metrics {
         });
         Summary {
             end,
+            measured_from: from.min(end),
             classes,
             journeys: journeys.collect(),
             live_threads_max: self.live_threads_max,
@@ -367,19 +418,33 @@ impl Class {
             let total = self.outcomes.total();
             found.push(format!("class {class}: {} arrivals but {total} outcomes", self.arrivals));
         }
-        if self.waiting_ns + self.late_ns != wait.sum_ns() {
-            let (integral, sum) = (self.waiting_ns + self.late_ns, wait.sum_ns());
+        let waits = wait.sum_ns() + self.carried.wait_ns();
+        if self.waiting_ns + self.late_ns != waits {
+            let (integral, sum) = (self.waiting_ns + self.late_ns, waits);
             found.push(format!("class {class}: integral of waiting items {integral} ns, sum of waits {sum} ns"));
         }
-        if self.held_ns != self.service.sum_ns() + open_service_ns {
-            let (held, service) = (self.held_ns, self.service.sum_ns() + open_service_ns);
+        let service = self.service.sum_ns() + self.carried.service_ns() + open_service_ns;
+        if self.held_ns != service {
+            let held = self.held_ns;
             found.push(format!("class {class}: threads held for {held} ns, service of {service} ns"));
+        }
+        if self.carried.in_system() != 0 {
+            let left = self.carried.in_system();
+            found.push(format!("class {class}: {left} items from before the measured time never ended"));
         }
         found
     }
 
-    fn summary(self, end: Nanos, wait: Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
-        let percent = |part: Nanos| if end == Nanos::ZERO { 0.0 } else { part.0 as f64 / end.0 as f64 * 100.0 };
+    /// The figures over `measured`, the length of the measured time.
+    fn summary(
+        self,
+        measured: Nanos,
+        wait: Latency,
+        still_waiting: u64,
+        oldest_waiting: Option<Nanos>,
+    ) -> ClassSummary {
+        let share = |part: f64| if measured == Nanos::ZERO { 0.0 } else { part / measured.0 as f64 };
+        let percent = |part: Nanos| share(part.0 as f64) * 100.0;
         let starvation = self.starvation;
         ClassSummary {
             arrivals: self.arrivals,
@@ -392,7 +457,7 @@ impl Class {
             thread_seconds: self.held_ns as f64 / 1e9,
             busy_max: self.busy_max,
             waiting_max: self.waiting_max,
-            mean_waiting: if end == Nanos::ZERO { 0.0 } else { self.waiting_ns as f64 / end.0 as f64 },
+            mean_waiting: share(self.waiting_ns as f64),
             still_waiting,
             oldest_waiting,
             starved: starvation.starved,
@@ -441,6 +506,9 @@ pub struct Holder {
 pub struct Summary {
     /// How long the run was.
     pub end: Nanos,
+    /// Where the measured time begins: zero, or the end of the warm-up. Times, shares and averages are those of the
+    /// time from here to `end`; items count if they were due in it.
+    pub measured_from: Nanos,
     /// One entry for each class.
     pub classes: Vec<ClassSummary>,
     /// One entry for each source.
@@ -451,6 +519,14 @@ pub struct Summary {
     pub timeline: Vec<Moment>,
     /// Broken laws; empty unless the program has a bug.
     pub violations: Vec<String>,
+}
+
+impl Summary {
+    /// Length of the measured time.
+    #[must_use]
+    pub fn measured(&self) -> Nanos {
+        self.end.since(self.measured_from)
+    }
 }
 
 /// All figures of one class. Waits count from the due time.

@@ -10,7 +10,7 @@ use crate::item::Outcome;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::{Metrics, Summary};
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic};
-use crate::plan::{ClassPlan, Plan, Role};
+use crate::plan::{ClassPlan, Plan, Role, Warmup};
 use crate::policy::assumptions::Assumptions;
 use crate::policy::dispatch::{ClassCounts, ClassRule, Kind};
 use crate::policy::drain::Drain;
@@ -76,6 +76,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         pool,
         load: Arc::new(load()),
         asserts: asserts(),
+        warmup: Warmup::None,
     }
 }
 
@@ -224,7 +225,7 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
             Event::GiveUp(at) => metrics.gave_up(items[at].class, waiting[at].expect("it arrived"), now),
             Event::Finish(at) => {
                 let item = &items[at];
-                metrics.finished(item.class, item.start.expect("it started"), Outcome::Served, now);
+                metrics.finished(item.class, item.due, item.start.expect("it started"), Outcome::Served, now);
                 serving[at] = false;
                 let source = SourceId(u16::from(item.class.0 < 2));
                 if item.class.0 == 5 || item.class.0 < 2 {
@@ -233,11 +234,11 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
             }
         }
     }
-    let open: Vec<(ClassId, Nanos)> = items
+    let open: Vec<(ClassId, Nanos, Nanos)> = items
         .iter()
         .zip(&serving)
         .filter(|(_, serving)| **serving)
-        .map(|(item, _)| (item.class, item.start.expect("it started")))
+        .map(|(item, _)| (item.class, item.due, item.start.expect("it started")))
         .collect();
     metrics.close(end, &open)
 }

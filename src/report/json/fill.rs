@@ -221,7 +221,7 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         episodes: class.episodes.iter().map(|e| episode(plan, e)).collect(),
         holders: holders(plan, &class.holders),
         thread_seconds: Finite(class.thread_seconds),
-        pool_percent: Finite(pool_share(class, plan.pool.size, variant.summary.end)),
+        pool_percent: Finite(pool_share(class, plan.pool.size, variant.summary.measured())),
         busy_max: class.busy_max,
         waiting_max: class.waiting_max,
         mean_waiting: Finite(class.mean_waiting),

@@ -158,7 +158,7 @@ pub(super) fn held(report: &Report, width: usize) -> String {
     let cells = |v: &VariantReport, c: &ClassSummary| {
         vec![
             amount(c.thread_seconds),
-            percent(pool_share(c, v.plan.pool.size, v.summary.end)),
+            percent(pool_share(c, v.plan.pool.size, v.summary.measured())),
             count(u64::from(c.busy_max)),
         ]
     };
