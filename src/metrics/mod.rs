@@ -6,17 +6,20 @@
 //! Called by `engine` and `run`; read by `report`.
 
 pub mod agreement;
+pub mod batches;
 pub mod derived;
 pub mod host;
 pub mod latency;
 pub mod replicated;
 pub mod starvation;
+pub mod trust;
 pub mod warmup;
 
 use crate::ids::{ClassId, SourceId};
 use crate::item::Outcome;
 use crate::time::Nanos;
 use crate::workload::JourneyEnd;
+use batches::{BatchMeans, Batches};
 use latency::{Latency, LatencySummary};
 use starvation::{Backlog, Episode, Starvation};
 use warmup::{Carried, Measured};
@@ -38,6 +41,7 @@ struct Class {
     started_wait: Latency,
     gave_up_wait: Latency,
     service: Latency,
+    wait_batches: Batches,
     backlog: Backlog,
     starvation: Starvation,
     busy: u32,
@@ -143,6 +147,7 @@ impl Metrics {
             started_wait: Latency::default(),
             gave_up_wait: Latency::default(),
             service: Latency::default(),
+            wait_batches: Batches::default(),
             backlog: Backlog::default(),
             starvation: Starvation::new(classes),
             busy: 0,
@@ -209,6 +214,7 @@ impl Metrics {
             state.carried.waited(now.since(self.measured.from));
         } else {
             state.started_wait.record(now.since(item.due));
+            state.wait_batches.record(now.since(item.due));
         }
         state.busy += 1;
         state.busy_max = state.busy_max.max(state.busy);
@@ -228,6 +234,7 @@ impl Metrics {
             state.carried.left();
         } else {
             state.gave_up_wait.record(now.since(item.due));
+            state.wait_batches.record(now.since(item.due));
             state.outcomes.count(Outcome::GaveUp);
         }
         self.leave(class, item, now);
@@ -365,6 +372,7 @@ impl Metrics {
             open_service_ns[class.index()] += u128::from(end.since((*started).max(from)).0);
         }
         let held = self.held_at(end);
+        let trends = derived::waiting_trends(&self.timeline, from, self.classes.len());
         let mut violations = Vec::new();
         let classes: Vec<ClassSummary> = self
             .classes
@@ -389,7 +397,7 @@ impl Metrics {
                     class.starvation.end(end, &held);
                 }
                 violations.extend(class.violations(at, &wait, open_service_ns[at]));
-                class.summary(end.since(from), wait, waiting.len() as u64, waiting.first().map(|due| end.since(*due)))
+                class.summary((from, end), wait, trends[at], &waiting)
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -435,14 +443,9 @@ impl Class {
         found
     }
 
-    /// The figures over `measured`, the length of the measured time.
-    fn summary(
-        self,
-        measured: Nanos,
-        wait: Latency,
-        still_waiting: u64,
-        oldest_waiting: Option<Nanos>,
-    ) -> ClassSummary {
+    /// The figures over the measured time.
+    fn summary(self, (from, end): (Nanos, Nanos), wait: Latency, trend: f64, waiting: &[Nanos]) -> ClassSummary {
+        let measured = end.since(from);
         let share = |part: f64| if measured == Nanos::ZERO { 0.0 } else { part / measured.0 as f64 };
         let percent = |part: Nanos| share(part.0 as f64) * 100.0;
         let starvation = self.starvation;
@@ -450,6 +453,7 @@ impl Class {
             arrivals: self.arrivals,
             outcomes: self.outcomes,
             wait: wait.summary(),
+            wait_batches: self.wait_batches.means(),
             wait_recorded: wait,
             started_wait: self.started_wait.summary(),
             gave_up_wait: self.gave_up_wait.summary(),
@@ -458,8 +462,9 @@ impl Class {
             busy_max: self.busy_max,
             waiting_max: self.waiting_max,
             mean_waiting: share(self.waiting_ns as f64),
-            still_waiting,
-            oldest_waiting,
+            waiting_trend_per_hour: trend,
+            still_waiting: waiting.len() as u64,
+            oldest_waiting: waiting.first().map(|due| end.since(*due)),
             starved: starvation.starved,
             starved_percent: percent(starvation.starved),
             shut_out: starvation.shut_out,
@@ -539,6 +544,8 @@ pub struct ClassSummary {
     /// Waits of **all** items but those refused: until a thread began, the client gave up, or the run ended. Whoever
     /// was never served still counts, with the time it waited.
     pub wait: LatencySummary,
+    /// How exactly this run alone knows its mean wait.
+    pub wait_batches: BatchMeans,
     /// Waits of the items that a thread began.
     pub started_wait: LatencySummary,
     /// Waits of the items whose client gave up.
@@ -555,6 +562,9 @@ pub struct ClassSummary {
     pub waiting_max: u64,
     /// Time average of the items waiting.
     pub mean_waiting: f64,
+    /// By how many items an hour the waiting items grew (fell, where negative): the slope of the straight line through
+    /// the measured moments of the time line.
+    pub waiting_trend_per_hour: f64,
     /// Items that waited at the end.
     pub still_waiting: u64,
     /// How long the oldest of them had waited.

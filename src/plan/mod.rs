@@ -3,6 +3,7 @@
 //! Not a file format (`scenario` makes plans from TOML) and not a run. A comparison is a vector of plans that differ
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
+pub mod stability;
 pub mod threshold;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Gravity, Notice, Report, VariantReport, threshold};
+use super::{Gravity, MeanWait, Notice, Report, VariantReport, threshold};
 use crate::ids::{ClassId, DependencyId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::metrics::host::{HostNoise, Spread};
@@ -259,6 +259,17 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         panics: 0,
         trace_lines: Vec::new(),
         in_virtual_time: None,
+        mean_waits: vec![
+            MeanWait {
+                half_width_us: Some(1_250.0),
+                batches: 12,
+                items: 128,
+                utilisation: 0.4,
+                doubt: None
+            };
+            CLASSES.len()
+        ],
+        pilot: None,
         replicated: None,
     }
 }
@@ -289,7 +300,7 @@ pub(super) fn host(stall: Nanos) -> HostNoise {
 
 /// A comparison of these variants in virtual time.
 pub(super) fn report(variants: Vec<VariantReport>) -> Report {
-    Report { engine: "virtual".into(), notices: Vec::new(), variants }
+    Report { engine: "virtual".into(), notices: Vec::new(), variants, precision: None }
 }
 
 /// The comparison that the tests look at: untuned starves, tuned does not; on real threads.
@@ -315,5 +326,5 @@ pub(super) fn compared() -> Report {
         ),
         notice(Gravity::Note, "host-clean", "the host kept the clock", ""),
     ];
-    Report { engine: "threads".into(), notices, variants }
+    Report { engine: "threads".into(), notices, variants, precision: None }
 }

@@ -7,7 +7,7 @@ mod agreement;
 mod facts;
 mod figures;
 mod histogram;
-mod replications;
+pub(in crate::report) mod replications;
 
 use super::format::{Tone, paint, plain, toned, wrap};
 use super::verdict::sentence;
@@ -48,6 +48,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         facts::title(report, width),
         section("Pool", facts::pool(report, width)),
         section("Replications", replications::replications(report, width)),
+        section("Every figure over the runs", replications::every_figure(report, width)),
         section("Outcomes", figures::outcomes(report, width)),
         section("Waits for a thread", figures::waits(report, width)),
         section("Starvation", figures::starvation(report, width)),

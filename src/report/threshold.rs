@@ -74,11 +74,9 @@ pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) ->
 
 /// Mean and interval of a figure over several runs, in its unit.
 fn estimate(replicated: &Replicated, class: ClassId, figure: Figure) -> Option<(f64, (f64, f64))> {
-    let (name, _) = Figure::all().into_iter().find(|(_, known)| *known == figure)?;
-    let (suffix, factor) = if figure.unit() == Unit::Time { ("_s", 1e9) } else { ("", 1.0) };
-    let name = name.replace('.', "_") + suffix;
+    let (name, factor) = (figure.estimate_name(), if figure.unit() == Unit::Time { 1e9 } else { 1.0 });
     let at = FIGURES.iter().position(|known| known.name == name)?;
-    let found = replicated.estimates.get(class.index())?.get(at)?;
+    let found = replicated.services.get(class.index())?.own.get(at)?;
     let (low, high) = (found.mean - found.half_width, found.mean + found.half_width);
     Some((found.mean * factor, (low * factor, high * factor)))
 }
