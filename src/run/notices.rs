@@ -186,7 +186,14 @@ fn warmup(variant: &VariantReport) -> Option<Notice> {
     let pilot = variant.pilot?;
     let length = variant.plan.warmup.length();
     let why = match pilot.found {
-        Settling::After(_) => return None,
+        Settling::After(_) if variant.plan.load_is_steady() => return None,
+        Settling::After(time) => {
+            let text = format!(
+                "the load changes during the run, so there is no one steady state; MSER-5 found {time} all the same"
+            );
+            let remedy = "give the warm-up as a time, or measure from the start, as of a mail day";
+            return Some(notice(Gravity::Note, "warmup-of-changing-load", text, remedy));
+        }
         Settling::Never => format!(
             "no steady state was found: the items in the system do not settle in the first half of the run, on average \
              over {} pilot runs",

@@ -54,7 +54,10 @@ pub fn share(text: &str) -> Result<f64, String> {
         return Err(format!("`{text}` has no percent sign; {WANTED}"));
     };
     let Ok(percent) = number.trim().parse::<f64>() else { return Err(format!("`{text}` is no percentage; {WANTED}")) };
-    if percent.is_nan() || percent > 100.0 {
+    if percent.is_nan() {
+        return Err(format!("`{text}` is no percentage; {WANTED}"));
+    }
+    if percent > 100.0 {
         return Err(format!("`{text}` is not possible: an interval as wide as its mean says nothing; {WANTED}"));
     }
     if percent <= 0.0 {
@@ -164,7 +167,7 @@ mod tests {
             ("0%", "not possible"),
             ("-5%", "not possible"),
             ("101%", "not possible"),
-            ("nan%", "not possible"),
+            ("nan%", "no percentage"),
             ("inf%", "not possible"),
             ("5", "no percent sign"),
             ("x%", "no percentage"),

@@ -61,7 +61,10 @@ fn warmup(report: &Report) -> String {
     if report.variants.iter().all(|v| v.plan.warmup == Warmup::None) {
         return String::new();
     }
-    let mut text = format!("{lengths}, emulated and not measured");
+    let mut text = match first.plan.warmup.length() {
+        Nanos::ZERO if !differ => "none".to_string(),
+        _ => format!("{lengths}, emulated and not measured"),
+    };
     let piloted: Vec<(&VariantReport, Pilot)> = report.variants.iter().filter_map(|v| Some((v, v.pilot?))).collect();
     if !piloted.is_empty() {
         let found = piloted.iter().map(|(v, pilot)| {

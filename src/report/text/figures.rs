@@ -82,14 +82,13 @@ pub(super) fn waits(report: &Report, width: usize) -> String {
             Some((MeanWait { doubt: None, half_width_us: Some(half), .. }, _)) => {
                 format!("{} ± {}", micros(w.mean_us), micros(*half))
             }
-            _ => format!("{} ± ?", micros(w.mean_us)),
+            _ => micros(w.mean_us),
         };
         let mut cells = vec![mean, wait(w.p50), wait(w.p90), wait(w.p99), wait(w.p999), wait(w.max)];
         cells.push(micros(c.service.mean_us));
         cells
     };
-    let mut out =
-        table(report, &rows, &["mean", "p50", "p90", "p99", "p99.9", "max", "service mean"], cells).render(width);
+    let mut out = table(report, &rows, &["mean", "p50", "p90", "p99", "p99.9", "max", "held for"], cells).render(width);
     out.push_str(&doubts(report, &rows, width));
     out
 }
@@ -128,7 +127,8 @@ fn doubts(report: &Report, rows: &[&str], width: usize) -> String {
     let one_reason = reasons.len() == 1 && trusted == 0;
     for (doubt, names) in reasons {
         let who = if one_reason { "all services".to_string() } else { names.join(", ") };
-        let text = format!("± ? interval not trustworthy: {who}: {}; for intervals use --replications", doubt.reason());
+        let text =
+            format!("mean: interval not trustworthy: {who}: {}; for intervals use --replications", doubt.reason());
         out.push_str(&wrap("", &toned(Tone::Faint, &text), width));
     }
     out
