@@ -8,14 +8,14 @@ use atqsim::scenario::{Base, Overrides, builtin, read};
 
 /// Hash of each scenario's JSON.
 const PINS: &[(&str, u64)] = &[
-    ("kb281868", 0x0078b24756d53c89),
-    ("kb281868-three-servers", 0xedb12be614c33570),
-    ("which-value", 0xeb161b13282c6830),
-    ("slow-global-catalog", 0x3d53751d40d41ee3),
-    ("healthy", 0x50e7ac7668ab192d),
-    ("drain-rule", 0x39394abd993ceb03),
-    ("pool-thread-limit", 0x9043cf37f85afa4f),
-    ("replay-sample", 0x3977f4387124ea25),
+    ("kb281868", 0x27bd9633487662db),
+    ("kb281868-three-servers", 0x515a2702583daa15),
+    ("which-value", 0x0f5a1602803c6554),
+    ("slow-global-catalog", 0xb343aef909c57593),
+    ("healthy", 0x2525c1595d01cde6),
+    ("drain-rule", 0x7e5580965f24a076),
+    ("pool-thread-limit", 0xe5b531e174772b75),
+    ("replay-sample", 0xb8a3bc77e1f77aa9),
 ];
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): stable, and enough to see a change.
