@@ -111,6 +111,17 @@ fn variants_share_the_longest_warmup_and_those_without_one_say_so() {
     assert_eq!(warmup(0)["length_s"], warmup(1)["length_s"]);
     let needed = [0, 1].map(|at| number(&warmup(at)["pilot"]["settled_after_s"]));
     assert_eq!(number(&warmup(0)["length_s"]), needed[0].max(needed[1]));
+    let sentence = |report: &Value| report["verdict"].as_str().unwrap().to_string();
+    let verdict =
+        sentence(&json(&[&["compare", &file, "--set", "warmup=0s", "--replications", "10"], VIRTUAL].concat()));
+    assert!(
+        verdict.contains("; so slow is worse than quick (A: ") && verdict.contains(" more; 95 % intervals"),
+        "{verdict}"
+    );
+    let same = ["compare", &file, "--set", "node.threads=4", "--set", "warmup=0s", "--replications", "10"];
+    let verdict = sentence(&json(&[&same[..], VIRTUAL].concat()));
+    let none = "; so no difference between slow and quick is proven (A: starved the same, mean wait the same; ";
+    assert!(verdict.contains(none), "{verdict}");
     // More than the thread can do, from clients so patient that none of them has given up by the end: it only grows.
     let file = queue(&directory, 1, "rate = \"15/s\"", "10min", "warmup = \"auto\"");
     let report = json(&[&["run", &file, "--set", "class.a.patience=1h"], VIRTUAL].concat());

@@ -2,7 +2,7 @@
 //! warm-up is chosen.
 //!
 //! Items that were due before the measured time are simulated like all others and counted nowhere, but the threads that
-//! they hold and the room that they take within it are as real as any: [`Carried`] keeps their part, so that the laws
+//! they hold and the room that they take within it are as real as any: `Carried` keeps their part, so that the laws
 //! that `Metrics` checks stay exact. Not the pilot runs (`run`), and not the wish for a warm-up (`plan`). Called by
 //! [`super::Metrics`]; [`mser5`] by `run`.
 

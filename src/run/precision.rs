@@ -2,7 +2,7 @@
 //!
 //! The numbers of runs at which it is looked are fixed in advance: they depend on nothing that was measured and on no
 //! clock, so the same scenario and seed always give the same report. Not the running. Called by
-//! [`super::replications`]; a [`Target`] is read by `cli`.
+//! `run::replications`; a [`Target`] is read by `cli`.
 
 use crate::ids::ClassId;
 use crate::metrics::replicated::{Estimate, FIGURES, RunFigures, figure};
