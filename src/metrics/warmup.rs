@@ -139,8 +139,9 @@ pub fn mser5(series: &[f64]) -> Option<Truncation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ClassId;
+    use crate::ids::{ClassId, SourceId};
     use crate::item::Outcome;
+    use crate::workload::JourneyEnd;
 
     /// Batch means 10, 4, 1, 2, 1, 2, 1, 2. Leaving out d of them, by hand: d = 0: mean 2.875, squares 64.875, / 64 =
     /// 1.0137; 1: mean 13/7, squares 6.857, / 49 = 0.1399; 2: mean 1.5, squares 1.5, / 36 = 0.0417; 3: mean 1.6,
@@ -199,6 +200,17 @@ mod tests {
         assert!((found.starved_percent - 100.0 * 4.0 / 6.0).abs() < 1e-9);
         // Shut out until the first start at 5 s.
         assert_eq!(found.shut_out, s(1));
+    }
+
+    #[test]
+    fn journeys_count_where_they_began_in_the_measured_time() {
+        let s = Nanos::from_secs;
+        let mut metrics = Metrics::new(0, 1, s(1), s(10)).after_warmup(s(4));
+        for (began, completed) in [(3, true), (3, false), (4, true), (5, true), (5, false)] {
+            metrics.journey_ended(JourneyEnd { source: SourceId(0), began: s(began), completed }, s(9));
+        }
+        let journeys = &metrics.close(s(10), &[]).journeys[0];
+        assert_eq!((journeys.completed, journeys.cut, journeys.total.max), (2, 1, s(5)));
     }
 
     #[test]
