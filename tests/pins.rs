@@ -8,14 +8,14 @@ use atqsim::scenario::{Base, Overrides, builtin, read};
 
 /// Hash of each scenario's JSON.
 const PINS: &[(&str, u64)] = &[
-    ("kb281868", 0x065813ae153c33dc),
-    ("kb281868-three-servers", 0x61f674391cd8ff98),
-    ("which-value", 0xee9d207edb0ecc3d),
-    ("slow-global-catalog", 0x4c836ac962598c1a),
-    ("healthy", 0xda9938a8de690c90),
-    ("drain-rule", 0x04039a25c3902412),
-    ("pool-thread-limit", 0xfb6c446e89e3759f),
-    ("replay-sample", 0x8872e11cfe1f9504),
+    ("kb281868", 0x391ba66d3093ab45),
+    ("kb281868-three-servers", 0x9ce2d0d3096e5cd4),
+    ("which-value", 0x511ebd7491d18def),
+    ("slow-global-catalog", 0xf1d2bffad42fb1f0),
+    ("healthy", 0x66ac8ca2b0bbb160),
+    ("drain-rule", 0xa9ec7fdba3d5bb2d),
+    ("pool-thread-limit", 0x35c22324bb966877),
+    ("replay-sample", 0x3a8669519765d8ea),
 ];
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): stable, and enough to see a change.

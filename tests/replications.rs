@@ -36,7 +36,7 @@ fn every_figure_has_an_interval_and_more_runs_make_it_narrower() {
     let many = json(&[KB, &["--replications", "80"]].concat());
     let services = few["variants"][0]["replications"]["services"].as_object().unwrap();
     assert_eq!(services.len(), few["variants"][0]["services"].as_object().unwrap().len());
-    assert!(services.values().all(|s| s["estimates"].as_object().unwrap().len() == 19));
+    assert!(services.values().all(|s| s["estimates"].as_object().unwrap().len() == 28));
     let width = |report| estimate(report, 0, "estimates", "pop3", "starved_percent").1;
     // Sixteen times the runs: a quarter of the width, and a wide margin for the chance in the few.
     assert!(width(&many) < 0.7 * width(&few), "{} and {}", width(&many), width(&few));
@@ -65,8 +65,14 @@ fn tuned_is_better_is_a_statement_with_a_number() {
 fn what_cannot_be_is_refused() {
     for (args, message) in [
         (&["--replications", "5"][..], "needs virtual time"),
-        (&["--replications", "0", "--engine", "virtual"], "0 is not in 2..=100000"),
-        (&["--replications", "1", "--engine", "virtual"], "1 is not in 2..=100000"),
+        (
+            &["--replications", "0", "--engine", "virtual"],
+            "0 is not in 2..=100000; an interval needs at least two runs",
+        ),
+        (
+            &["--replications", "1", "--engine", "virtual"],
+            "1 is not in 2..=100000; an interval needs at least two runs",
+        ),
         (&["--burn-cpu", "--engine", "virtual"], "needs real threads"),
         (&["--replications", "many", "--engine", "virtual"], "invalid digit"),
     ] {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use super::verify::VerifyArgs;
+use crate::run::precision;
 
 /// Shows how one class of work starves another on a shared thread pool: IIS's ATQ under Exchange 2000/2003 (KB 281868).
 #[derive(Debug, Parser)]
@@ -110,6 +111,15 @@ pub struct Changes {
     pub variant: Vec<String>,
 }
 
+/// A number of replications.
+fn runs(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(runs) if (2..=100_000).contains(&runs) => Ok(runs),
+        Ok(runs) => Err(format!("{runs} is not in 2..=100000; an interval needs at least two runs")),
+        Err(error) => Err(format!("{error}; write a whole number from 2 to 100000")),
+    }
+}
+
 /// How to run and where the report goes.
 #[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
@@ -131,10 +141,21 @@ pub struct OutputArgs {
     /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Run every variant N times under N seeds, on all processors, and give the figures 95 % confidence
-    /// intervals: the main ones in the text, all in the JSON (virtual time only)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    /// Run every variant N times under N seeds, on all processors, and give every figure its 95 % confidence
+    /// interval; differences between variants are paired by seed (virtual time only)
+    #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true)]
     pub replications: Option<u32>,
+    /// Add replications until half of the interval is at most this share of the mean, e.g. 5% (begins with
+    /// --replications, or 10)
+    #[arg(long, value_name = "PERCENT", value_parser = precision::share, allow_hyphen_values = true)]
+    pub precision: Option<f64>,
+    /// The figure that is to be so precise, named as in [[assert]], e.g. pop3.wait.mean (repeatable) [default: the
+    /// mean wait of every service]
+    #[arg(long, value_name = "FIGURE", requires = "precision")]
+    pub precision_of: Vec<String>,
+    /// The most replications that --precision may add up to [default: 1000]
+    #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true, requires = "precision")]
+    pub max_replications: Option<u32>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,

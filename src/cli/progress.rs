@@ -1,4 +1,4 @@
-//! One progress bar per variant, on stderr, and only where stderr is a terminal.
+//! Progress bars on stderr, and only where stderr is a terminal: one a variant, or one over all runs of all variants.
 //!
 //! Not a log: nothing is printed when nobody looks. The bars are `indicatif`'s.
 
@@ -16,19 +16,20 @@ use crate::time::Nanos;
 pub(super) struct Bars {
     all: MultiProgress,
     bars: Mutex<Vec<ProgressBar>>,
+    /// What many runs are for, and the one bar over all of them.
+    together: Mutex<Option<(&'static str, ProgressBar)>>,
 }
 
 impl Bars {
-    /// A bar for each of `plans`; hidden unless stderr is a terminal and `quiet` is false.
+    /// A bar for each of `plans` (none where all runs are to share one bar); hidden unless stderr is a terminal and
+    /// `quiet` is false.
     #[must_use]
     pub(super) fn new(plans: &[Plan], quiet: bool) -> Bars {
         let shown = std::io::stderr().is_terminal() && !quiet;
         let target = if shown { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let widest = plans.iter().map(|plan| plan.variant.chars().count()).max().unwrap_or(0);
-        let template =
-            format!("{{prefix:>{widest}}} [{{bar:32}}] {{percent:>3}} %  {{msg}}  wall {{elapsed}}, {{eta}} left");
-        let style = ProgressStyle::with_template(&template).expect("the template is well formed").progress_chars("=> ");
+        let style = style(&format!("{{prefix:>{widest}}}"));
         let bar = |plan: &Plan| {
             let bar = all.add(ProgressBar::new(plan.duration.as_micros().max(1)).with_style(style.clone()));
             bar.set_prefix(plan.variant.clone());
@@ -36,7 +37,7 @@ impl Bars {
             bar
         };
         let bars = plans.iter().map(bar).collect();
-        Bars { all, bars: Mutex::new(bars) }
+        Bars { all, bars: Mutex::new(bars), together: Mutex::new(None) }
     }
 
     /// Takes the bars away.
@@ -46,8 +47,16 @@ impl Bars {
     }
 }
 
+fn style(prefix: &str) -> ProgressStyle {
+    let template = format!("{prefix} [{{bar:32}}] {{percent:>3}} %  {{msg}}  wall {{elapsed}}, {{eta}} left");
+    ProgressStyle::with_template(&template).expect("the template is well formed").progress_chars("=> ")
+}
+
 impl Progress for Bars {
     fn begins(&self, variant: usize, _: &Plan) {
+        if let Some((_, bar)) = self.together.lock().take() {
+            self.all.remove(&bar);
+        }
         self.bars.lock()[variant].reset();
     }
 
@@ -60,5 +69,22 @@ impl Progress for Bars {
 
     fn ends(&self, variant: usize) {
         self.bars.lock()[variant].abandon();
+    }
+
+    fn together(&self, what: &'static str, done: usize, of: usize) {
+        let mut together = self.together.lock();
+        if together.as_ref().is_none_or(|(kind, _)| *kind != what) {
+            if let Some((_, bar)) = together.take() {
+                self.all.remove(&bar);
+            }
+            let bar = self.all.insert(0, ProgressBar::new(of as u64).with_style(style(what)));
+            *together = Some((what, bar));
+        }
+        if let Some((_, bar)) = together.as_ref() {
+            // Runs end on several threads: a late word must not turn the bar back.
+            bar.set_length(bar.length().unwrap_or(0).max(of as u64));
+            bar.set_position(bar.position().max(done as u64));
+            bar.set_message(format!("{} of {} runs", bar.position(), bar.length().unwrap_or(0)));
+        }
     }
 }

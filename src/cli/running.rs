@@ -17,7 +17,8 @@ use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
-use crate::run::{self, EngineKind, RunOptions, TraceFile};
+use crate::run::precision::{self, Target, Wish};
+use crate::run::{self, EngineKind, Replications, RunOptions, TraceFile};
 use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
@@ -47,8 +48,10 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    if let Some(problem) = replications_refused(args).or_else(|| burning_refused(args)) {
-        load::show(&[problem]);
+    let mut refused: Vec<Problem> = replications_refused(args).into_iter().chain(burning_refused(args)).collect();
+    let replications = replications(plans, args, &mut refused);
+    if !refused.is_empty() {
+        load::show(&refused);
         return Ok(Exit::BadInput);
     }
     let trace = match args.trace.as_deref().map(|path| open_trace(path, args)).transpose() {
@@ -68,9 +71,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         interrupt: catch_signals()?,
         trace,
     };
-    let bars = Bars::new(plans, args.quiet);
-    let ran = match args.replications {
-        Some(count) => run::replicate(plans, count as usize, &options, &bars),
+    let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
+    let ran = match &replications {
+        Some(wanted) => run::replicate(plans, wanted, &options, &bars),
         None if args.engine == Engine::Both => run::run_both(plans, &options, &bars),
         None => run::run(plans, &options, &bars),
     };
@@ -124,9 +127,9 @@ fn burning_refused(args: &OutputArgs) -> Option<Problem> {
 
 /// What forbids the replications that were asked for.
 fn replications_refused(args: &OutputArgs) -> Option<Problem> {
-    let refused =
-        |message: &str, remedy: &str| Some(Problem::error(Place::Named("--replications".into()), message, remedy));
-    match args.replications {
+    let flag = if args.replications.is_some() { "--replications" } else { "--precision" };
+    let refused = |message: &str, remedy: &str| Some(Problem::error(Place::Named(flag.into()), message, remedy));
+    match args.replications.map(f64::from).or(args.precision) {
         Some(_) if args.engine != Engine::Virtual => {
             let message = "needs virtual time: real threads would share this computer with one another";
             refused(message, "add --engine virtual")
@@ -136,6 +139,29 @@ fn replications_refused(args: &OutputArgs) -> Option<Problem> {
         }
         _ => None,
     }
+}
+
+/// How many replications, where there are to be any.
+fn replications(plans: &[Plan], args: &OutputArgs, refused: &mut Vec<Problem>) -> Option<Replications> {
+    let count = args.replications.map(|count| count as usize);
+    let Some(share) = args.precision else { return count.map(Replications::Fixed) };
+    let most = args.max_replications.map_or(precision::RUNS_MOST, |most| most as usize);
+    if let Some(first) = count.filter(|first| *first > most) {
+        let message = format!("is {most}, and --replications begins with {first}");
+        let place = Place::Named("--max-replications".into());
+        refused.push(Problem::error(place, message, "raise it, or begin with fewer"));
+    }
+    let mut targets = Vec::new();
+    for text in &args.precision_of {
+        match Target::read(text, plans) {
+            Ok(target) => targets.push(target),
+            Err(problem) => refused.push(problem),
+        }
+    }
+    if targets.is_empty() {
+        targets.push(Target::default());
+    }
+    Some(Replications::Until(count.unwrap_or(precision::RUNS_FIRST), Wish { share, targets, most }))
 }
 
 /// The file of the decision log, opened before anything runs.

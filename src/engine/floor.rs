@@ -45,7 +45,8 @@ impl<N: Ord + Copy> Floor<N> {
         let workload = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).map_err(EngineError::Load)?;
         Ok(Floor {
             workload,
-            metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration),
+            metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration)
+                .after_warmup(plan.warmup.length()),
             patience: BinaryHeap::new(),
             timers_most: TIMERS_LEAST,
             observer: None,
@@ -111,7 +112,7 @@ impl<N: Ord + Copy> Floor<N> {
     /// The policy had no room for the item.
     pub(super) fn refused(&mut self, item: &PackedItem, now: Nanos) {
         let class = self.class(item);
-        self.metrics.refused(class, now);
+        self.metrics.refused(class, item.due, now);
         if let Some(observer) = &mut self.observer {
             observer.refused(&item.item(class), now);
         }
@@ -166,7 +167,7 @@ impl<N: Ord + Copy> Floor<N> {
         outcome: Outcome,
         now: Nanos,
     ) -> Option<PackedItem> {
-        self.metrics.finished(class, started, outcome, now);
+        self.metrics.finished(class, item.due, started, outcome, now);
         if let Some(observer) = &mut self.observer {
             observer.finished(&item.item(class), outcome, now);
         }
@@ -200,7 +201,7 @@ impl<N: Ord + Copy> Floor<N> {
         plan: &Plan,
         end: Nanos,
         waiting: impl IntoIterator<Item = (ClassId, Nanos)>,
-        in_service: impl IntoIterator<Item = (ClassId, Nanos)>,
+        in_service: impl IntoIterator<Item = (ClassId, Nanos, Nanos)>,
     ) -> Summary {
         let empty = Metrics::new(0, 0, plan.starvation_after, plan.duration);
         std::mem::replace(&mut self.metrics, empty).close(end, waiting, in_service)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Options, RunOutput, threaded, virtual_time};
 use crate::ids::{ClassId, DependencyId, StageId};
-use crate::plan::{ClassPlan, Plan, Role};
+use crate::plan::{ClassPlan, Plan, Role, Warmup};
 use crate::policy::assumptions::Assumptions;
 use crate::policy::decision_log::replay;
 use crate::policy::dispatch::{ClassRule, Kind};
@@ -43,6 +43,7 @@ fn plan(threads: u32, classes: &[(Kind, f64, Nanos)], seconds: u64, speed: f64) 
         variant: "test".into(),
         seed: 7,
         duration: Nanos::from_secs(seconds),
+        warmup: Warmup::None,
         speed,
         starvation_after: Nanos::SECOND,
         machine,

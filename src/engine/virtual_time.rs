@@ -177,8 +177,8 @@ impl Engine<'_> {
     /// Ends the run: tells the memory what still waits and what is in service.
     fn close(&mut self, end: Nanos) -> Summary {
         let waiting = self.dispatch.withdraw_all().into_iter().map(|(class, item)| (class, item.due));
-        let in_service = self.threads.iter().filter(|thread| thread.item.is_some());
-        let in_service = in_service.map(|thread| (thread.class, thread.since));
+        let in_service =
+            self.threads.iter().filter_map(|thread| thread.item.map(|item| (thread.class, item.due, thread.since)));
         let mut summary = self.floor.close(self.plan, end, waiting, in_service);
         summary.violations.extend(self.dispatch.laws().lines());
         summary

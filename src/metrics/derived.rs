@@ -58,10 +58,10 @@ pub fn pool_share_while_starved(starved: &ClassSummary, holds: impl Fn(ClassId) 
     (held / all * 100.0).clamp(0.0, 100.0)
 }
 
-/// Thread time held as a share of what the pool could give, in percent; in [0, 100].
+/// Thread time held as a share of what the pool could give in the `measured` time, in percent; in [0, 100].
 #[must_use]
-pub fn pool_share(class: &ClassSummary, pool_size: u32, end: Nanos) -> f64 {
-    let all = f64::from(pool_size) * end.as_secs_f64();
+pub fn pool_share(class: &ClassSummary, pool_size: u32, measured: Nanos) -> f64 {
+    let all = f64::from(pool_size) * measured.as_secs_f64();
     if all > 0.0 { (class.thread_seconds / all * 100.0).clamp(0.0, 100.0) } else { 0.0 }
 }
 
@@ -130,6 +130,22 @@ pub fn waiting_over_time(timeline: &[Moment], class: ClassId, columns: usize) ->
         .collect()
 }
 
+/// By how many items an hour the waiting items of each class grew: the slope of the least-squares line through the
+/// moments of the time line since `from`; 0 for fewer than two.
+#[must_use]
+pub fn waiting_trends(timeline: &[Moment], from: Nanos, classes: usize) -> Vec<f64> {
+    let moments: Vec<&Moment> = timeline.iter().filter(|moment| moment.at >= from).collect();
+    let n = moments.len() as f64;
+    let hours = |moment: &Moment| moment.at.as_secs_f64() / 3_600.0;
+    let middle = moments.iter().map(|moment| hours(moment)).sum::<f64>() / n;
+    let spread: f64 = moments.iter().map(|moment| (hours(moment) - middle) * (hours(moment) - middle)).sum();
+    let slope = |class: usize| {
+        let sum: f64 = moments.iter().map(|m| (hours(m) - middle) * m.classes[class].0 as f64).sum();
+        if spread > 0.0 { sum / spread } else { 0.0 }
+    };
+    (0..classes).map(slope).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::latency::Latency;
@@ -158,6 +174,21 @@ mod tests {
         let counts = on_axis(&latency(&[0, 1, 5_000, 2_000_000]), 1_000, 1_000_000_000);
         assert_eq!(counts.len(), 1 + 18 + 1);
         assert_eq!((counts[0], counts[1], counts[12], counts[19]), (1, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_trend_is_the_slope_of_the_measured_moments() {
+        let moment = |s: u64, waiting| Moment {
+            at: Nanos::from_secs(s),
+            live_threads: 0,
+            classes: vec![(waiting, 0, Nanos::ZERO), (7, 0, Nanos::ZERO)],
+        };
+        // Two items a second from 100 s on: 7,200 an hour.
+        let timeline: Vec<Moment> = (0..40).map(|n| moment(n * 10, (n * 20).saturating_sub(200))).collect();
+        let trends = waiting_trends(&timeline, Nanos::from_secs(100), 2);
+        assert!((trends[0] - 7_200.0).abs() < 1e-6 && trends[1].abs() < 1e-9, "{trends:?}");
+        assert!(waiting_trends(&timeline, Nanos::ZERO, 2)[0] < 7_000.0);
+        assert_eq!(waiting_trends(&timeline[..1], Nanos::ZERO, 2), [0.0, 0.0]);
     }
 
     #[test]

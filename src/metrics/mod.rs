@@ -7,18 +7,23 @@
 
 pub mod agreement;
 pub mod backlog;
+pub mod batches;
 pub mod derived;
 pub mod host;
 pub mod latency;
 pub mod replicated;
 pub mod starvation;
+pub mod trust;
+pub mod warmup;
 
 use crate::ids::{ClassId, SourceId};
 use crate::item::Outcome;
 use crate::time::Nanos;
 use crate::workload::JourneyEnd;
+use batches::{BatchMeans, Batches};
 use latency::{Latency, LatencySummary, Recording};
 use starvation::{Episode, Starvation};
+use warmup::{Carried, Measured};
 
 /// Points of the time line.
 pub const TIMELINE_POINTS: usize = 240;
@@ -36,14 +41,17 @@ struct Class {
     started_wait: Recording,
     gave_up_wait: Recording,
     service: Recording,
+    wait_batches: Batches,
     starvation: Starvation,
     /// Thread time held: the sum of the ends minus that of the starts, modulo 2^128; with `busy` times now it is the
     /// time-integral of the busy threads up to now.
     held: u128,
-    /// The same for the waiting items, counted from their due times.
+    /// The same for the waiting items, counted from their due times. Both begin anew with the measured time.
     waited: u128,
     /// How late arrivals were told, summed: waiting of items that nobody saw yet.
     late_ns: u128,
+    /// Items that were due before the measured time.
+    carried: Carried,
 }
 
 impl Class {
@@ -133,6 +141,7 @@ pub struct Metrics {
     timeline_step: Nanos,
     live_threads: u32,
     live_threads_max: u32,
+    measured: Measured,
 }
 
 impl Metrics {
@@ -150,10 +159,12 @@ impl Metrics {
             started_wait: Recording::default(),
             gave_up_wait: Recording::default(),
             service: Recording::default(),
+            wait_batches: Batches::default(),
             starvation: Starvation::new(classes),
             held: 0,
             waited: 0,
             late_ns: 0,
+            carried: Carried::default(),
         };
         Metrics {
             starvation_after,
@@ -165,6 +176,7 @@ impl Metrics {
             timeline_step: Nanos((duration.0 / TIMELINE_POINTS as u64).max(1)),
             live_threads: 0,
             live_threads_max: 0,
+            measured: Measured::default(),
         }
     }
 
@@ -173,10 +185,15 @@ impl Metrics {
     pub fn arrived(&mut self, class: ClassId, due: Nanos, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.arrivals += 1;
-        minus(&mut state.waited, due);
+        let counted_from = due.max(self.measured.from);
+        minus(&mut state.waited, counted_from);
         if now > due {
-            state.late_ns += u128::from(now.since(due).0);
+            state.late_ns += u128::from(now.since(counted_from).0);
+        }
+        if due < self.measured.from {
+            state.carried.came();
+        } else {
+            state.arrivals += 1;
         }
         state.waiting += 1;
         state.waiting_max = state.waiting_max.max(state.waiting);
@@ -188,9 +205,12 @@ impl Metrics {
         }
     }
 
-    /// An arriving item found no room to wait.
-    pub fn refused(&mut self, class: ClassId, now: Nanos) {
+    /// An arriving item that was due at `due` found no room to wait.
+    pub fn refused(&mut self, class: ClassId, due: Nanos, now: Nanos) {
         self.advance(now);
+        if due < self.measured.from {
+            return;
+        }
         let state = &mut self.classes[class.index()];
         state.arrivals += 1;
         state.outcomes.count(Outcome::Refused);
@@ -202,7 +222,12 @@ impl Metrics {
     pub fn started(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.started_wait.record(now.since(due));
+        if due < self.measured.from {
+            state.carried.waited(now.since(self.measured.from));
+        } else {
+            state.started_wait.record(now.since(due));
+            state.wait_batches.record(now.since(due));
+        }
         minus(&mut state.held, now);
         state.busy += 1;
         state.busy_max = state.busy_max.max(state.busy);
@@ -216,19 +241,30 @@ impl Metrics {
     pub fn gave_up(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
-        state.gave_up_wait.record(now.since(due));
-        state.outcomes.count(Outcome::GaveUp);
+        if due < self.measured.from {
+            state.carried.waited(now.since(self.measured.from));
+            state.carried.left();
+        } else {
+            state.gave_up_wait.record(now.since(due));
+            state.wait_batches.record(now.since(due));
+            state.outcomes.count(Outcome::GaveUp);
+        }
         self.leave(class, oldest, now);
     }
 
-    /// A thread is done with an item that it began at `started`; `outcome` is served or lost.
+    /// A thread is done with an item, due at `due`, that it began at `started`; `outcome` is served or lost.
     #[inline(always)]
-    pub fn finished(&mut self, class: ClassId, started: Nanos, outcome: Outcome, now: Nanos) {
+    pub fn finished(&mut self, class: ClassId, due: Nanos, started: Nanos, outcome: Outcome, now: Nanos) {
         let now = self.advance(now);
         let state = &mut self.classes[class.index()];
         plus(&mut state.held, now);
-        state.service.record(now.since(started));
-        state.outcomes.count(outcome);
+        if due < self.measured.from {
+            state.carried.served(now.since(started.max(self.measured.from)));
+            state.carried.left();
+        } else {
+            state.service.record(now.since(started));
+            state.outcomes.count(outcome);
+        }
         state.busy -= 1;
         if state.busy == 0 {
             state.starvation.lost_last_thread(now);
@@ -238,6 +274,9 @@ impl Metrics {
     /// A journey is over.
     #[inline(always)]
     pub fn journey_ended(&mut self, end: JourneyEnd, now: Nanos) {
+        if end.began < self.measured.from {
+            return;
+        }
         let journeys = &mut self.journeys[end.source.index()];
         if end.completed {
             journeys.completed += 1;
@@ -292,6 +331,9 @@ impl Metrics {
 
     #[cold]
     fn check_until(&mut self, now: Nanos) {
+        if self.measured.begins_by(now) {
+            self.begin_to_measure(self.measured.from);
+        }
         while self.timeline.len() < TIMELINE_POINTS {
             let at = self.timeline_step * self.timeline.len() as u64;
             if at > now {
@@ -305,13 +347,14 @@ impl Metrics {
             TIMELINE_POINTS => Nanos::MAX,
             taken => self.timeline_step * taken as u64,
         };
+        next = next.min(self.measured.begins_at());
         for at in 0..self.classes.len() {
             let class = &self.classes[at];
             let Some(due) = class.oldest() else { continue };
             if class.starvation.is_open() {
                 continue;
             }
-            let start = due + self.starvation_after;
+            let start = (due + self.starvation_after).max(self.measured.from);
             if start > now {
                 next = next.min(start);
                 continue;
@@ -325,28 +368,45 @@ impl Metrics {
     }
 
     /// Ends the run at `end`: what waits or is in service is unfinished. `waiting` are the classes and due times of
-    /// the items that wait, `in_service` the classes and starts of those that threads still hold.
+    /// the items that wait, `in_service` the classes, due times and starts of those that threads still hold.
     #[must_use]
     pub fn close(
         mut self,
         end: Nanos,
         waiting: impl IntoIterator<Item = (ClassId, Nanos)>,
-        in_service: impl IntoIterator<Item = (ClassId, Nanos)>,
+        in_service: impl IntoIterator<Item = (ClassId, Nanos, Nanos)>,
     ) -> Summary {
         let end = self.advance(end);
+        if self.measured.begins_by(Nanos::MAX) {
+            // The run ended before anything was to be measured.
+            self.begin_to_measure(end);
+        }
+        let from = self.measured.from;
         let mut open_service_ns = vec![0_u128; self.classes.len()];
-        for (class, started) in in_service {
-            self.classes[class.index()].outcomes.count(Outcome::Unfinished);
-            open_service_ns[class.index()] += u128::from(end.since(started).0);
+        for (class, due, started) in in_service {
+            let state = &mut self.classes[class.index()];
+            if due < from {
+                state.carried.left();
+            } else {
+                state.outcomes.count(Outcome::Unfinished);
+            }
+            open_service_ns[class.index()] += u128::from(end.since(started.max(from)).0);
         }
         let held = self.held_at(end);
+        let trends = derived::waiting_trends(&self.timeline, from, self.classes.len());
         // The waits of all are those that ended with a thread or with patience, and those that never ended.
         let mut waits: Vec<Recording> = self.classes.iter().map(|class| class.started_wait.clone()).collect();
         let mut still_waiting = vec![0_u64; self.classes.len()];
         for (class, due) in waiting {
-            self.classes[class.index()].outcomes.count(Outcome::Unfinished);
-            waits[class.index()].record(end.since(due));
+            let state = &mut self.classes[class.index()];
             still_waiting[class.index()] += 1;
+            if due < from {
+                state.carried.waited(end.since(from));
+                state.carried.left();
+            } else {
+                state.outcomes.count(Outcome::Unfinished);
+                waits[class.index()].record(end.since(due));
+            }
         }
         let mut violations = Vec::new();
         let classes: Vec<ClassSummary> = self
@@ -361,8 +421,7 @@ impl Metrics {
                     class.starvation.end(end, &held);
                 }
                 violations.extend(class.violations(at, end, &wait, open_service_ns[at]));
-                let oldest = class.oldest().map(|due| end.since(due));
-                class.summary(end, wait, still_waiting[at], oldest)
+                class.summary((from, end), wait, trends[at], still_waiting[at])
             })
             .collect();
         let journeys = self.journeys.into_iter().enumerate().map(|(at, journeys)| JourneySummary {
@@ -373,6 +432,7 @@ impl Metrics {
         });
         Summary {
             end,
+            measured_from: from.min(end),
             classes,
             journeys: journeys.collect(),
             live_threads_max: self.live_threads_max,
@@ -390,27 +450,37 @@ impl Class {
             let total = self.outcomes.total();
             found.push(format!("class {class}: {} arrivals but {total} outcomes", self.arrivals));
         }
-        if self.waited_at(end) != wait.sum_ns() {
-            let (integral, sum) = (self.waited_at(end), wait.sum_ns());
+        let waits = wait.sum_ns() + self.carried.wait_ns();
+        if self.waited_at(end) != waits {
+            let (integral, sum) = (self.waited_at(end), waits);
             found.push(format!("class {class}: integral of waiting items {integral} ns, sum of waits {sum} ns"));
         }
-        let (held, service) = (self.held_at(end), self.service.settled().sum_ns() + open_service_ns);
+        let service = self.service.settled().sum_ns() + self.carried.service_ns() + open_service_ns;
+        let held = self.held_at(end);
         if held != service {
             found.push(format!("class {class}: threads held for {held} ns, service of {service} ns"));
+        }
+        if self.carried.in_system() != 0 {
+            let left = self.carried.in_system();
+            found.push(format!("class {class}: {left} items from before the measured time never ended"));
         }
         found
     }
 
-    fn summary(self, end: Nanos, wait: Latency, still_waiting: u64, oldest_waiting: Option<Nanos>) -> ClassSummary {
-        let percent = |part: Nanos| if end == Nanos::ZERO { 0.0 } else { part.0 as f64 / end.0 as f64 * 100.0 };
+    /// The figures over the measured time.
+    fn summary(self, (from, end): (Nanos, Nanos), wait: Latency, trend: f64, still_waiting: u64) -> ClassSummary {
+        let measured = end.since(from);
+        let share = |part: f64| if measured == Nanos::ZERO { 0.0 } else { part / measured.0 as f64 };
+        let percent = |part: Nanos| share(part.0 as f64) * 100.0;
         let thread_seconds = self.held_at(end) as f64 / 1e9;
-        let waiting_ns = self.waited_at(end).wrapping_sub(self.late_ns);
-        let mean_waiting = if end == Nanos::ZERO { 0.0 } else { waiting_ns as f64 / end.0 as f64 };
+        let mean_waiting = share(self.waited_at(end).wrapping_sub(self.late_ns) as f64);
+        let oldest_waiting = self.oldest().map(|due| end.since(due));
         let starvation = self.starvation;
         ClassSummary {
             arrivals: self.arrivals,
             outcomes: self.outcomes,
             wait: wait.summary(),
+            wait_batches: self.wait_batches.means(),
             wait_recorded: wait,
             started_wait: self.started_wait.finish().summary(),
             gave_up_wait: self.gave_up_wait.finish().summary(),
@@ -419,6 +489,7 @@ impl Class {
             busy_max: self.busy_max,
             waiting_max: self.waiting_max,
             mean_waiting,
+            waiting_trend_per_hour: trend,
             still_waiting,
             oldest_waiting,
             starved: starvation.starved,
@@ -467,6 +538,9 @@ pub struct Holder {
 pub struct Summary {
     /// How long the run was.
     pub end: Nanos,
+    /// Where the measured time begins: zero, or the end of the warm-up. Times, shares and averages are those of the
+    /// time from here to `end`; items count if they were due in it.
+    pub measured_from: Nanos,
     /// One entry for each class.
     pub classes: Vec<ClassSummary>,
     /// One entry for each source.
@@ -479,6 +553,14 @@ pub struct Summary {
     pub violations: Vec<String>,
 }
 
+impl Summary {
+    /// Length of the measured time.
+    #[must_use]
+    pub fn measured(&self) -> Nanos {
+        self.end.since(self.measured_from)
+    }
+}
+
 /// All figures of one class. Waits count from the due time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassSummary {
@@ -489,6 +571,8 @@ pub struct ClassSummary {
     /// Waits of **all** items but those refused: until a thread began, the client gave up, or the run ended. Whoever
     /// was never served still counts, with the time it waited.
     pub wait: LatencySummary,
+    /// How exactly this run alone knows its mean wait.
+    pub wait_batches: BatchMeans,
     /// Waits of the items that a thread began.
     pub started_wait: LatencySummary,
     /// Waits of the items whose client gave up.
@@ -505,6 +589,9 @@ pub struct ClassSummary {
     pub waiting_max: u64,
     /// Time average of the items waiting.
     pub mean_waiting: f64,
+    /// By how many items an hour the waiting items grew (fell, where negative): the slope of the straight line through
+    /// the measured moments of the time line.
+    pub waiting_trend_per_hour: f64,
     /// Items that waited at the end.
     pub still_waiting: u64,
     /// How long the oldest of them had waited.

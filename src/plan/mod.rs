@@ -3,6 +3,7 @@
 //! Not a file format (`scenario` makes plans from TOML) and not a run. A comparison is a vector of plans that differ
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
+pub mod stability;
 pub mod threshold;
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Plan {
     pub seed: u64,
     /// Length of the run.
     pub duration: Nanos,
+    /// The part of it at its begin that no figure counts.
+    pub warmup: Warmup,
     /// Emulated seconds per wall second on real threads; above 0.
     pub speed: f64,
     /// A class is starved while its oldest waiting item has waited at least this long.
@@ -47,6 +50,30 @@ pub struct Plan {
     pub load: Arc<LoadSpec>,
     /// What must hold of the figures.
     pub asserts: Vec<threshold::Assert>,
+}
+
+/// The time at the begin of a run that is emulated and not measured; always shorter than the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Warmup {
+    /// None: a run is measured from its empty start on, as a mail day is.
+    #[default]
+    None,
+    /// As long as the scenario says.
+    Given(Nanos),
+    /// To be chosen from pilot runs; `None` until that is done.
+    Auto(Option<Nanos>),
+}
+
+impl Warmup {
+    /// How long it is; zero while it is not chosen.
+    #[must_use]
+    pub fn length(self) -> Nanos {
+        match self {
+            Warmup::None => Nanos::ZERO,
+            Warmup::Given(length) => length,
+            Warmup::Auto(chosen) => chosen.unwrap_or_default(),
+        }
+    }
 }
 
 /// One class of work.

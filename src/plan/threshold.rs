@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::{ClassPlan, Role};
 use crate::ids::ClassId;
 
 /// One threshold.
@@ -145,6 +146,25 @@ impl Figure {
         matches!(self, Figure::PoolSize | Figure::PoolLiveMax)
     }
 
+    /// The name under which estimates of it are made over several runs: `wait_p99_s` for `wait.p99`.
+    #[must_use]
+    pub fn estimate_name(self) -> String {
+        let name =
+            Figure::all().into_iter().find(|(_, known)| *known == self).map(|(name, _)| name).unwrap_or_default();
+        let unit = if self.unit() == Unit::Time { "_s" } else { "" };
+        name.replace('.', "_") + unit
+    }
+
+    /// The figure of a service with whose name `text` ends, and what stands before it: `pop3` for `pop3.wait.mean`.
+    /// `local-delivery.service.max` ends with no other figure's name, but for the longest one.
+    #[must_use]
+    pub fn at_the_end_of(text: &str) -> Option<(&str, Figure)> {
+        let before = |name: &str| text.strip_suffix(name).and_then(|rest| rest.strip_suffix('.'));
+        let all = Figure::all().into_iter().filter(|(name, figure)| !figure.of_the_run() && before(name).is_some());
+        let (name, figure) = all.max_by_key(|(name, _)| name.len())?;
+        before(&name).map(|service| (service, figure))
+    }
+
     /// What it is measured in.
     #[must_use]
     pub fn unit(self) -> Unit {
@@ -155,6 +175,18 @@ impl Figure {
             _ => Unit::Count,
         }
     }
+}
+
+/// The classes that a threshold means by `name`: a class's own name; a queue's, for that queue of every virtual server;
+/// `smtp`, for all of SMTP.
+#[must_use]
+pub fn classes_called(classes: &[ClassPlan], name: &str) -> Vec<ClassId> {
+    let hit = |class: &ClassPlan| {
+        let smtp = matches!(class.role, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue);
+        let queue = class.name.split_once('.').map(|(_, queue)| queue).filter(|_| smtp);
+        class.name == name || queue == Some(name) || (name == "smtp" && smtp)
+    };
+    (0..classes.len()).filter(|at| hit(&classes[*at])).map(|at| ClassId(at as u16)).collect()
 }
 
 impl Statistic {

@@ -9,7 +9,7 @@ use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
 use super::table::Grid;
 use super::text::{LEAST_WIDTH, assumptions, pool_facts, section};
 use crate::ids::{ClassId, DependencyId};
-use crate::plan::{Plan, Role};
+use crate::plan::{Plan, Role, Warmup};
 use crate::policy::dispatch::Kind;
 use crate::time::Nanos;
 use crate::workload::faults::{Effect, Fault, Target};
@@ -29,6 +29,11 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
     out.push_str(&wrap("file      ", &plain(&first.file), width));
     let starved = format!("{}, {} after {}", first.duration, "a service is starved", first.starvation_after);
     out.push_str(&wrap("duration  ", &starved, width));
+    match first.warmup {
+        Warmup::None => {}
+        Warmup::Given(time) => out.push_str(&wrap("warm-up   ", &format!("{time}, not measured"), width)),
+        Warmup::Auto(_) => out.push_str(&wrap("warm-up   ", "chosen before the run, by pilot runs", width)),
+    }
     let mut sections = vec![section("Server and pool", pool(&all, width))];
     let mut told: Vec<&Plan> = Vec::new();
     for plan in &all {

@@ -83,9 +83,11 @@ mod tests {
     use serde_json::Value;
 
     use super::super::sample::compared;
+    use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
     use crate::metrics::replicated::{Replicated, run_figures};
+    use crate::time::Nanos;
 
     const DOC: &str = include_str!("../../docs/json.md");
 
@@ -164,6 +166,17 @@ mod tests {
             variant.in_virtual_time = Some(variant.summary.clone());
             variant.replicated = Some(Replicated::of(&[1, 2], &runs[at], &waits, first));
         }
+        let figure = || "pop3.wait.mean".to_string();
+        report.precision = Some(Precision {
+            asked: 0.05,
+            figures: vec![figure()],
+            runs: 10,
+            most: 10,
+            wide: vec![Wide { variant: "untuned".into(), figure: figure(), relative: 0.1 }],
+            zero: vec![("tuned".into(), figure())],
+        });
+        let found = Settling::After(Nanos::SECOND);
+        report.variants[0].pilot = Some(Pilot { runs: 20, bin: Nanos::SECOND, found });
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {

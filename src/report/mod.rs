@@ -18,8 +18,10 @@ use std::sync::Arc;
 use crate::metrics::Summary;
 use crate::metrics::host::{HostNoise, HostVerdict};
 use crate::metrics::replicated::Replicated;
+use crate::metrics::trust::Doubt;
 use crate::plan::Plan;
 use crate::policy::dispatch::ClassCounts;
+use crate::time::Nanos;
 
 /// A run, or a comparison of several.
 #[derive(Clone, Debug)]
@@ -30,6 +32,74 @@ pub struct Report {
     pub notices: Vec<Notice>,
     /// One entry for each variant, in the scenario's order; at least one.
     pub variants: Vec<VariantReport>,
+    /// How tight intervals were to become, and whether they did; only where that was asked for.
+    pub precision: Option<Precision>,
+}
+
+/// What came of the wish for tight intervals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precision {
+    /// Half the width of an interval was to be at most this share of the mean; in (0, 1].
+    pub asked: f64,
+    /// The figures that were asked about, as a threshold names them: `pop3.wait.mean`.
+    pub figures: Vec<String>,
+    /// Runs of each variant that were made for it.
+    pub runs: u64,
+    /// The most that were allowed.
+    pub most: u64,
+    /// The figures that are not tight enough, by variant, with what they came to; empty: it was reached.
+    pub wide: Vec<Wide>,
+    /// Figures that were zero in every run of a variant: a share of zero says nothing of them. (Variant, figure.)
+    pub zero: Vec<(String, String)>,
+}
+
+/// A figure whose interval is wider than was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wide {
+    /// The variant's name.
+    pub variant: String,
+    /// The figure, as a threshold names it.
+    pub figure: String,
+    /// Half the width of its interval as a share of its mean.
+    pub relative: f64,
+}
+
+/// What the pilot runs of a variant said about its warm-up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pilot {
+    /// How many there were.
+    pub runs: u32,
+    /// Length of the stretches over which the items in the system were averaged.
+    pub bin: Nanos,
+    /// What was found.
+    pub found: Settling,
+}
+
+/// Whether the items in the system settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settling {
+    /// From then on they do.
+    After(Nanos),
+    /// Not within the first half of the run.
+    Never,
+    /// The open load is more than the pool can carry, so they cannot.
+    Overloaded,
+}
+
+/// How exactly a single run knows the mean wait of a service: its batch means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MeanWait {
+    /// Half the width of its 95 % confidence interval, in microseconds; `None` where there are too few items for any.
+    pub half_width_us: Option<f64>,
+    /// Batches behind it.
+    pub batches: u32,
+    /// Items in each.
+    pub items: u64,
+    /// The utilisation by which their length is judged: of the pool, the processors or the service's own ceiling,
+    /// whichever is used most.
+    pub utilisation: f64,
+    /// Why the interval is not to be trusted, if that is so.
+    pub doubt: Option<Doubt>,
 }
 
 /// One variant and what came out.
@@ -55,6 +125,10 @@ pub struct VariantReport {
     pub asserts: Vec<threshold::AssertResult>,
     /// The same plan's figures in virtual time, where both engines ran: what the real threads are compared with.
     pub in_virtual_time: Option<Summary>,
+    /// For each class, how exactly this run alone knows its mean wait.
+    pub mean_waits: Vec<MeanWait>,
+    /// What the pilot runs said, where the warm-up was to be chosen.
+    pub pilot: Option<Pilot>,
     /// Estimates over several independent runs; the other fields are then those of the first run.
     pub replicated: Option<Replicated>,
 }

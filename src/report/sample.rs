@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use super::{Gravity, Notice, Report, VariantReport, threshold};
+use super::{Gravity, MeanWait, Notice, Report, VariantReport, threshold};
 use crate::ids::{ClassId, DependencyId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::metrics::backlog::Backlog;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::{Metrics, Summary};
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic};
-use crate::plan::{ClassPlan, Plan, Role};
+use crate::plan::{ClassPlan, Plan, Role, Warmup};
 use crate::policy::assumptions::Assumptions;
 use crate::policy::dispatch::{ClassCounts, ClassRule, Kind};
 use crate::policy::drain::Drain;
@@ -77,6 +77,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         pool,
         load: Arc::new(load()),
         asserts: asserts(),
+        warmup: Warmup::None,
     }
 }
 
@@ -235,7 +236,7 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
             }
             Event::Finish(at) => {
                 let item = &items[at];
-                metrics.finished(item.class, item.start.expect("it started"), Outcome::Served, now);
+                metrics.finished(item.class, item.due, item.start.expect("it started"), Outcome::Served, now);
                 serving[at] = false;
                 let source = SourceId(u16::from(item.class.0 < 2));
                 if item.class.0 == 5 || item.class.0 < 2 {
@@ -244,11 +245,11 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
             }
         }
     }
-    let open: Vec<(ClassId, Nanos)> = items
+    let open: Vec<(ClassId, Nanos, Nanos)> = items
         .iter()
         .zip(&serving)
         .filter(|(_, serving)| **serving)
-        .map(|(item, _)| (item.class, item.start.expect("it started")))
+        .map(|(item, _)| (item.class, item.due, item.start.expect("it started")))
         .collect();
     let waiting =
         items.iter().zip(&waiting).filter(|(_, waits)| waits.is_some()).map(|(item, _)| (item.class, item.due));
@@ -271,6 +272,17 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         panics: 0,
         trace_lines: Vec::new(),
         in_virtual_time: None,
+        mean_waits: vec![
+            MeanWait {
+                half_width_us: Some(1_250.0),
+                batches: 12,
+                items: 128,
+                utilisation: 0.4,
+                doubt: None
+            };
+            CLASSES.len()
+        ],
+        pilot: None,
         replicated: None,
     }
 }
@@ -301,7 +313,7 @@ pub(super) fn host(stall: Nanos) -> HostNoise {
 
 /// A comparison of these variants in virtual time.
 pub(super) fn report(variants: Vec<VariantReport>) -> Report {
-    Report { engine: "virtual".into(), notices: Vec::new(), variants }
+    Report { engine: "virtual".into(), notices: Vec::new(), variants, precision: None }
 }
 
 /// The comparison that the tests look at: untuned starves, tuned does not; on real threads.
@@ -327,5 +339,5 @@ pub(super) fn compared() -> Report {
         ),
         notice(Gravity::Note, "host-clean", "the host kept the clock", ""),
     ];
-    Report { engine: "threads".into(), notices, variants }
+    Report { engine: "threads".into(), notices, variants, precision: None }
 }

@@ -7,7 +7,7 @@ mod agreement;
 mod facts;
 mod figures;
 mod histogram;
-mod replications;
+pub(in crate::report) mod replications;
 
 use super::format::{Tone, paint, plain, toned, wrap};
 use super::verdict::sentence;
@@ -48,6 +48,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         facts::title(report, width),
         section("Pool", facts::pool(report, width)),
         section("Replications", replications::replications(report, width)),
+        section("Every figure over the runs", replications::every_figure(report, width)),
         section("Outcomes", figures::outcomes(report, width)),
         section("Waits for a thread", figures::waits(report, width)),
         section("Starvation", figures::starvation(report, width)),
@@ -87,7 +88,7 @@ fn how_to_read(report: &Report, width: usize) -> String {
             "A wait counts from the moment at which the load says that the item is due, not from when the emulator \
              got round to it, so a stall hides no waits (no coordinated omission); whoever gave up or was never \
              served counts with the time waited. A service starves while its oldest waiting item has waited for {after} \
-             or more, and is shut out while it holds no thread at all then. p99 = 99 of 100 waited no longer. Clients of a closed population \
+             or more, and is shut out while it holds no thread at all then. p99 = 99 of 100 waited no longer; held for = the mean time that an item held its thread. Clients of a closed population \
              that wait longer ask less, so their arrivals differ between variants; open arrivals do not."
         ),
         width,

@@ -5,7 +5,7 @@
 
 use crate::ids::ClassId;
 use crate::metrics::latency::LatencySummary;
-use crate::metrics::replicated::{FIGURES, Replicated};
+use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::{ClassSummary, Summary};
 use crate::plan::Plan;
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic, Unit};
@@ -52,13 +52,16 @@ impl AssertResult {
 }
 
 /// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
-/// a figure of which estimates are made is its mean and has its interval; the others are those of the first run.
+/// a figure is the mean over the runs and has its interval.
 #[must_use]
 pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) -> Vec<AssertResult> {
     let mut results = Vec::new();
     for assert in &plan.asserts {
         if assert.figure.of_the_run() {
-            results.push(result(plan, assert, None, of_the_run(plan, summary, assert.figure), None));
+            let live =
+                replicated.filter(|_| assert.figure == Figure::PoolLiveMax).map(|all| interval(&all.run.own[0], 1.0));
+            let found = live.map_or_else(|| of_the_run(plan, summary, assert.figure), |(mean, _)| Some(mean));
+            results.push(result(plan, assert, None, found, live.map(|(_, interval)| interval)));
         }
         for class in &assert.classes {
             let service = Some(plan.class_name(*class).to_string());
@@ -74,13 +77,16 @@ pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) ->
 
 /// Mean and interval of a figure over several runs, in its unit.
 fn estimate(replicated: &Replicated, class: ClassId, figure: Figure) -> Option<(f64, (f64, f64))> {
-    let (name, _) = Figure::all().into_iter().find(|(_, known)| *known == figure)?;
-    let (suffix, factor) = if figure.unit() == Unit::Time { ("_s", 1e9) } else { ("", 1.0) };
-    let name = name.replace('.', "_") + suffix;
+    let (name, factor) = (figure.estimate_name(), if figure.unit() == Unit::Time { 1e9 } else { 1.0 });
     let at = FIGURES.iter().position(|known| known.name == name)?;
-    let found = replicated.estimates.get(class.index())?.get(at)?;
+    let found = replicated.services.get(class.index())?.own.get(at)?;
+    Some(interval(found, factor))
+}
+
+/// Mean and interval, in units of which `factor` make one of the estimate's.
+fn interval(found: &Estimate, factor: f64) -> (f64, (f64, f64)) {
     let (low, high) = (found.mean - found.half_width, found.mean + found.half_width);
-    Some((found.mean * factor, (low * factor, high * factor)))
+    (found.mean * factor, (low * factor, high * factor))
 }
 
 fn result(
@@ -200,6 +206,15 @@ mod tests {
         assert_eq!(found("arrivals"), Some(2_000.0));
         assert_eq!(found("pool.size"), Some(44.0));
         assert_eq!(found("wait.max"), Some(report.summary.classes[0].wait.max.0 as f64));
+        // Over several runs each of them has an interval, but for the size, which is what it is.
+        let runs = vec![run_figures(&report.summary); 2];
+        let waits = vec![Latency::default(); report.summary.classes.len()];
+        let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
+        for result in check(&plan, &report.summary, Some(&replicated)) {
+            assert_eq!(result.interval.is_some(), result.text != "pool.size", "{}", result.text);
+            let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
+            assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);
+        }
         // What came to nobody has no mean, and keeps no threshold.
         report.summary.classes[class.index()].wait.count = 0;
         let results = check(&plan, &report.summary, None);

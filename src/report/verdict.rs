@@ -1,7 +1,10 @@
 //! What came of it, in one sentence that needs no knowledge of thread pools.
 //!
-//! Not a table, and it knows no scenario and no variant's name: a variant is called by the registry values in which it
-//! differs from the others, and judged by its protocols. Called by `text` and `json`.
+//! Not a table, and it knows no scenario: a variant is called by the registry values in which it differs from the
+//! others, and judged by its protocols. Of several runs it speaks with intervals, and of differences by the variants'
+//! names (`verdict/replicated.rs`). Called by `text` and `json`.
+
+mod replicated;
 
 use std::collections::BTreeSet;
 
@@ -83,6 +86,11 @@ pub fn sentence(report: &Report) -> String {
         }
         all => worst_and_best(all),
     };
+    let differences = replicated::differences(report).filter(|_| verdicts.len() <= TOLD_ONE_BY_ONE);
+    let told = match differences {
+        Some(differences) => format!("{}; so {differences}", told.trim_end_matches('.')),
+        None => told,
+    };
     let told = format!("{}.", told.trim_end_matches('.'));
     let told = with_interruption(report, &told);
     match slow_host(report) {
@@ -130,6 +138,9 @@ fn slow_host(report: &Report) -> Option<String> {
 }
 
 fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
+    if let Some(replicated) = &variant.replicated {
+        return replicated::judge(variant, replicated, settings);
+    }
     let (plan, summary) = (&variant.plan, &variant.summary);
     let protocols: Vec<ClassId> = (0..plan.classes.len().min(summary.classes.len()))
         .map(|at| ClassId(at as u16))

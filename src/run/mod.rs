@@ -3,10 +3,14 @@
 //! Not a format and not an engine. Called by `cli` and by tests.
 
 mod notices;
+mod parallel;
+pub mod precision;
 mod replications;
+mod steadiness;
 mod trace;
+mod warmup;
 
-pub use replications::replicate;
+pub use replications::{Replications, replicate};
 pub use trace::TraceFile;
 
 use std::sync::Arc;
@@ -59,6 +63,8 @@ pub trait Progress: Sync {
     fn reached(&self, variant: usize, now: Nanos);
     /// The variant is done.
     fn ends(&self, variant: usize);
+    /// Of all the runs of one kind (`what`), of all variants together, so many are done. Called from any thread.
+    fn together(&self, what: &'static str, done: usize, of: usize);
 }
 
 /// No progress is shown.
@@ -69,6 +75,7 @@ impl Progress for Silent {
     fn begins(&self, _: usize, _: &Plan) {}
     fn reached(&self, _: usize, _: Nanos) {}
     fn ends(&self, _: usize) {}
+    fn together(&self, _: &'static str, _: usize, _: usize) {}
 }
 
 /// Runs the plans on real threads and then in virtual time, and puts the two beside each other.
@@ -123,9 +130,14 @@ impl Ran {
 /// Runs the plans one after the other. An interrupt ends the current one and leaves the others out.
 #[must_use]
 pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran {
+    let prepared = match warmup::prepare(plans, options, progress) {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return Ran { report: None, error: None },
+        Err(error) => return Ran { report: None, error: Some(error) },
+    };
     let mut variants = Vec::new();
     let mut error = None;
-    for (at, plan) in plans.iter().enumerate() {
+    for (at, plan) in prepared.plans.iter().enumerate() {
         if options.interrupt.is_set() {
             break;
         }
@@ -151,7 +163,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             trace.end();
         }
         match result {
-            Ok(output) => variants.push(variant(plan, output)),
+            Ok(output) => variants.push(VariantReport { pilot: prepared.pilots[at], ..variant(plan, output) }),
             Err(reason) => {
                 error = Some((plan.variant.clone(), reason));
                 break;
@@ -161,13 +173,14 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     let report = (!variants.is_empty()).then(|| {
         let left_out: Vec<&str> = plans[variants.len()..].iter().map(|plan| plan.variant.as_str()).collect();
         let notices = notices::of(&variants, &left_out);
-        Report { engine: options.engine.name().to_string(), notices, variants }
+        Report { engine: options.engine.name().to_string(), notices, variants, precision: None }
     });
     Ran { report, error }
 }
 
 fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
     let asserts = threshold::check(&plan, &output.summary, None);
+    let mean_waits = steadiness::mean_waits(&plan, &output.summary);
     VariantReport {
         plan,
         asserts,
@@ -179,6 +192,8 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         panics: output.panics,
         trace_lines: output.trace_lines,
         in_virtual_time: None,
+        mean_waits,
+        pilot: None,
         replicated: None,
     }
 }

@@ -3,9 +3,12 @@
 //! Not the figures and not their layout. Called by [`super::run`].
 
 use crate::metrics::host::HostVerdict;
+use crate::metrics::replicated::figure;
 use crate::metrics::starvation::EPISODES_KEPT;
 use crate::plan::Plan;
-use crate::report::{Gravity, Notice, VariantReport};
+use crate::plan::stability::Bottleneck;
+use crate::report::{Gravity, Notice, Precision, Settling, VariantReport, Wide};
+use crate::time::Nanos;
 
 /// All notices of a report, the gravest first. `left_out` are variants that did not run.
 pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
@@ -19,6 +22,8 @@ pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
         let mut own = Vec::new();
         own.extend(host(variant));
         own.extend(trouble(variant));
+        own.extend(overload(variant));
+        own.extend(warmup(variant));
         own.extend(figures(variant));
         notices.extend(own.into_iter().map(|n| Notice { text: format!("{name}: {}", n.text), ..n }));
     }
@@ -31,6 +36,42 @@ pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
 pub(super) fn fewer_replications(done: usize, wanted: usize) -> Notice {
     let text = format!("{done} of {wanted} replications were completed");
     notice(Gravity::Warning, "fewer-replications", text, "let it run to its end for the intervals that were asked for")
+}
+
+/// Whether the intervals became as tight as was asked for.
+pub(super) fn precision(found: &Precision) -> Vec<Notice> {
+    const NAMED: usize = 5;
+    let mut notices = Vec::new();
+    let asked = found.asked * 100.0;
+    let figures = found.figures.join(", ");
+    let listed = |mut names: Vec<String>| {
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        if more > 0 {
+            names.push(format!("{more} more"));
+        }
+        names.join(", ")
+    };
+    if found.wide.is_empty() {
+        let text = format!("the precision of {asked} % was reached after {} runs: {figures}", found.runs);
+        notices.push(notice(Gravity::Note, "precision-reached", text, ""));
+    } else {
+        let each = |wide: &Wide| format!("{}: {} ± {:.1} %", wide.variant, wide.figure, wide.relative * 100.0);
+        let text = format!(
+            "the precision of {asked} % was not reached after {} of at most {} runs: {}",
+            found.runs,
+            found.most,
+            listed(found.wide.iter().map(each).collect())
+        );
+        let remedy = "allow more (--max-replications), ask for less, or name what matters (--precision-of)";
+        notices.push(notice(Gravity::Warning, "precision-missed", text, remedy));
+    }
+    if !found.zero.is_empty() {
+        let names = listed(found.zero.iter().map(|(variant, figure)| format!("{variant}: {figure}")).collect());
+        let text = format!("zero in every run, and a share of zero is no precision: {names}");
+        notices.push(notice(Gravity::Note, "precision-of-zero", text, "nothing more was run for it"));
+    }
+    notices
 }
 
 fn notice(gravity: Gravity, code: &str, text: String, remedy: &str) -> Notice {
@@ -93,6 +134,83 @@ fn trouble(variant: &VariantReport) -> Vec<Notice> {
     found
 }
 
+/// The open load is more than the pool can carry.
+fn overload(variant: &VariantReport) -> Option<Notice> {
+    let plan = &variant.plan;
+    let each = |found: &crate::plan::stability::Overload| {
+        let (offered, there) = (found.offered, found.capacity);
+        match found.of {
+            Bottleneck::Pool => format!("{offered:.1} of {there} threads of the pool"),
+            Bottleneck::Processors => format!("{offered:.2} of {there} processors"),
+            Bottleneck::Cap(class) => format!("{offered:.1} of the {there} threads of {}", plan.class_name(class)),
+        }
+    };
+    let overloads = plan.overloads();
+    if overloads.is_empty() {
+        return None;
+    }
+    let asked = overloads.iter().map(each).collect::<Vec<_>>().join(", ");
+    let mut growing: Vec<(f64, &str)> =
+        plan.classes.iter().enumerate().map(|(at, class)| (trend(variant, at), class.name.as_str())).collect();
+    growing.retain(|(trend, _)| *trend >= 1.0);
+    growing.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let told: Vec<String> =
+        growing.iter().take(3).map(|(trend, name)| format!("{name} by {trend:.0} items/h")).collect();
+    let growth = if told.is_empty() {
+        "no backlog grew in this run".to_string()
+    } else {
+        format!("the backlog grew: {}", told.join(", "))
+    };
+    let text = format!(
+        "steady-state figures do not exist: the load that comes whatever happens asks on average for {asked}; {growth}, \
+         and a longer run has longer waits"
+    );
+    Some(notice(
+        Gravity::Warning,
+        "unstable",
+        text,
+        "offer less or allow more; or read the figures as those of a run of just this length",
+    ))
+}
+
+/// By how many items an hour a class's backlog grew, on average over the runs.
+fn trend(variant: &VariantReport, class: usize) -> f64 {
+    match &variant.replicated {
+        Some(replicated) => replicated.services[class].own[figure("waiting_trend_per_hour")].mean,
+        None => variant.summary.classes[class].waiting_trend_per_hour,
+    }
+}
+
+/// The warm-up that was to be chosen could not be.
+fn warmup(variant: &VariantReport) -> Option<Notice> {
+    let pilot = variant.pilot?;
+    let length = variant.plan.warmup.length();
+    let why = match pilot.found {
+        Settling::After(_) if variant.plan.load_is_steady() => return None,
+        Settling::After(time) => {
+            let text = format!(
+                "the load changes during the run, so there is no one steady state; MSER-5 found {time} all the same"
+            );
+            let remedy = "give the warm-up as a time, or measure from the start, as of a mail day";
+            return Some(notice(Gravity::Note, "warmup-of-changing-load", text, remedy));
+        }
+        Settling::Never => format!(
+            "no steady state was found: the items in the system do not settle in the first half of the run, on average \
+             over {} pilot runs",
+            pilot.runs
+        ),
+        Settling::Overloaded => {
+            "there is no steady state to warm up to: the load is more than the pool can carry".into()
+        }
+    };
+    let used = match length {
+        Nanos::ZERO => "the warm-up is 0".to_string(),
+        length => format!("the warm-up is that of the other variants, {length}"),
+    };
+    let text = format!("{why}; {used}");
+    Some(notice(Gravity::Warning, "no-steady-state", text, "run longer, give the warm-up as a time, or offer less"))
+}
+
 /// What the figures cannot say.
 fn figures(variant: &VariantReport) -> Vec<Notice> {
     let mut found = Vec::new();
@@ -139,7 +257,8 @@ fn figures(variant: &VariantReport) -> Vec<Notice> {
 /// Variants are to be compared under one load; say so where a variant changes it.
 fn different_loads(variants: &[VariantReport]) -> Option<Notice> {
     let (first, others) = variants.split_first()?;
-    let same = |a: &Plan, b: &Plan| a.seed == b.seed && a.duration == b.duration && a.load == b.load;
+    let same =
+        |a: &Plan, b: &Plan| a.seed == b.seed && a.duration == b.duration && a.warmup == b.warmup && a.load == b.load;
     let changed: Vec<&str> =
         others.iter().filter(|v| !same(&first.plan, &v.plan)).map(|v| v.plan.variant.as_str()).collect();
     (!changed.is_empty()).then(|| {

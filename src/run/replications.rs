@@ -8,20 +8,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Progress, Ran, RunOptions, notices, variant};
+use super::precision::{self, Wish};
+use super::warmup::{Prepared, prepare};
+use super::{Progress, Ran, RunOptions, notices, parallel, variant};
 use crate::engine::{EngineError, Options, RunOutput, virtual_time};
 use crate::metrics::latency::Latency;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
-use crate::report::{Report, VariantReport, threshold};
+use crate::report::{Precision, Report, VariantReport, threshold};
 use crate::rng::StreamKey;
 
-/// What is kept of one replication: for each variant its figures and its waits; the whole output of the first.
+/// How many runs of each plan, or how exactly they are to know something.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Replications {
+    /// So many; at least 2.
+    Fixed(usize),
+    /// So many at first (at least 2), and more until the wish is fulfilled.
+    Until(usize, Wish),
+}
+
+/// What is kept of one replication: for each variant its figures and what went wrong; the whole output of the first.
 struct Kept {
     figures: Vec<RunFigures>,
-    waits: Vec<Vec<Latency>>,
+    violations: Vec<Vec<String>>,
+    panics: Vec<u64>,
     outputs: Vec<RunOutput>,
 }
+
+/// The waits of all runs, of each variant and class: adding up is the same in any order, and a histogram a run would be
+/// much memory.
+type Waits = Mutex<Vec<Vec<Latency>>>;
 
 /// The seed of replication `number` (from 0): the plan's own for the first.
 fn seed(plan: &Plan, number: usize) -> u64 {
@@ -31,50 +47,59 @@ fn seed(plan: &Plan, number: usize) -> u64 {
     StreamKey::new(plan.seed, "replication").stream(number as u64, 0).bits()
 }
 
-/// Runs every plan `count` times (at least twice) in virtual time on all processors. An interrupt ends it after the
+/// Runs every plan several times (at least twice) in virtual time on all processors. An interrupt ends it after the
 /// replications that are complete.
 #[must_use]
-pub fn replicate(plans: &[Plan], count: usize, options: &RunOptions, progress: &dyn Progress) -> Ran {
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<Option<(String, EngineError)>> = Mutex::new(None);
-    let kept: Mutex<Vec<(usize, Kept)>> = Mutex::new(Vec::new());
-    plans.iter().enumerate().for_each(|(at, plan)| progress.begins(at, plan));
-    let worker = || {
-        loop {
-            // Ordering: Relaxed; the counter only hands out numbers.
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= count || options.interrupt.is_set() || failed.lock().is_some() {
-                return;
-            }
-            match one(plans, number, options) {
-                Ok(Some(one)) => {
-                    let mut kept = kept.lock();
-                    kept.push((number, one));
-                    let done = kept.len() as f64 / count as f64;
-                    plans.iter().enumerate().for_each(|(at, plan)| progress.reached(at, plan.duration.scale(done)));
-                }
-                Ok(None) => return,
-                Err(error) => *failed.lock() = Some(error),
-            }
-        }
+pub fn replicate(plans: &[Plan], wanted: &Replications, options: &RunOptions, progress: &dyn Progress) -> Ran {
+    let prepared = match prepare(plans, options, progress) {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return Ran { report: None, error: None },
+        Err(error) => return Ran { report: None, error: Some(error) },
     };
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(count);
-    std::thread::scope(|scope| {
-        for _ in 1..workers {
-            // A system that refuses the thread leaves the work to the others.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+    let plans = &prepared.plans;
+    let (rounds, wish) = match wanted {
+        Replications::Fixed(count) => (vec![*count], None),
+        Replications::Until(first, wish) => (precision::rounds(*first, wish.most), Some(wish)),
+    };
+    let waits: Waits = Mutex::new(vec![Vec::new(); plans.len()]);
+    let done = AtomicUsize::new(0);
+    let mut kept: Vec<(usize, Kept)> = Vec::new();
+    let (mut count, mut error, mut reached) = (0, None, None);
+    for round in rounds {
+        let all = round * plans.len();
+        let ended = || {
+            // Ordering: Relaxed; a count for a progress bar.
+            progress.together("replications", done.fetch_add(1, Ordering::Relaxed) + 1, all);
+        };
+        let found =
+            parallel::each(count..round, &options.interrupt, |number| one(plans, number, options, &waits, &ended));
+        count = round;
+        kept.extend(found.pieces);
+        error = found.error;
+        let Some(wish) = wish else { break };
+        let runs: Vec<Vec<&RunFigures>> =
+            (0..plans.len()).map(|at| kept.iter().map(|(_, one)| &one.figures[at]).collect()).collect();
+        let judged = precision::judge(wish, plans, &runs);
+        let enough = judged.wide.is_empty() || kept.len() < count || error.is_some();
+        reached = Some(judged);
+        if enough {
+            break;
         }
-        worker();
-    });
-    plans.iter().enumerate().for_each(|(at, _)| progress.ends(at));
-    let mut kept = kept.into_inner();
-    kept.sort_by_key(|(number, _)| *number);
-    Ran { report: report(plans, kept, count), error: failed.into_inner() }
+    }
+    let report = report(&prepared, kept, &waits.into_inner(), count).map(|report| with_precision(report, reached));
+    Ran { report, error }
 }
 
 /// One replication of every plan; `None` when it was interrupted.
-fn one(plans: &[Plan], number: usize, options: &RunOptions) -> Result<Option<Kept>, (String, EngineError)> {
-    let mut kept = Kept { figures: Vec::new(), waits: Vec::new(), outputs: Vec::new() };
+fn one(
+    plans: &[Plan],
+    number: usize,
+    options: &RunOptions,
+    waits: &Waits,
+    ended: &dyn Fn(),
+) -> Result<Option<Kept>, (String, EngineError)> {
+    let mut kept = Kept { figures: Vec::new(), violations: Vec::new(), panics: Vec::new(), outputs: Vec::new() };
+    let mut recorded: Vec<Vec<Latency>> = Vec::new();
     for plan in plans {
         let plan = Plan { seed: seed(plan, number), ..plan.clone() };
         let engine = Options { interrupt: options.interrupt.clone(), ..Options::default() };
@@ -82,19 +107,30 @@ fn one(plans: &[Plan], number: usize, options: &RunOptions) -> Result<Option<Kep
         if output.interrupted {
             return Ok(None);
         }
+        ended();
         kept.figures.push(run_figures(&output.summary));
-        let recorded = output.summary.classes.iter_mut().map(|class| std::mem::take(&mut class.wait_recorded));
-        kept.waits.push(recorded.collect());
+        kept.violations.push(output.summary.violations.clone());
+        kept.panics.push(output.panics);
+        let own = output.summary.classes.iter_mut().map(|class| std::mem::take(&mut class.wait_recorded));
+        recorded.push(own.collect());
         if number == 0 {
             kept.outputs.push(output);
+        }
+    }
+    let mut waits = waits.lock();
+    for (all, own) in waits.iter_mut().zip(recorded) {
+        if all.is_empty() {
+            *all = own;
+        } else {
+            all.iter_mut().zip(&own).for_each(|(all, own)| all.merge(own));
         }
     }
     Ok(Some(kept))
 }
 
-fn report(plans: &[Plan], kept: Vec<(usize, Kept)>, count: usize) -> Option<Report> {
+fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>], count: usize) -> Option<Report> {
+    let plans = &prepared.plans;
     let mut figures: Vec<Vec<RunFigures>> = vec![Vec::new(); plans.len()];
-    let mut waits: Vec<Vec<Latency>> = Vec::new();
     let mut variants: Vec<VariantReport> = Vec::new();
     let mut numbers = Vec::new();
     for (number, one) in kept {
@@ -102,14 +138,15 @@ fn report(plans: &[Plan], kept: Vec<(usize, Kept)>, count: usize) -> Option<Repo
         for (all, own) in figures.iter_mut().zip(one.figures) {
             all.push(own);
         }
-        if waits.is_empty() {
-            waits = one.waits;
-        } else {
-            let pairs = waits.iter_mut().flatten().zip(one.waits.iter().flatten());
-            pairs.for_each(|(all, own)| all.merge(own));
+        for ((plan, output), pilot) in plans.iter().zip(one.outputs).zip(&prepared.pilots) {
+            variants.push(VariantReport { pilot: *pilot, ..variant(Arc::new(plan.clone()), output) });
         }
-        for (plan, output) in plans.iter().zip(one.outputs) {
-            variants.push(variant(Arc::new(plan.clone()), output));
+        // A law that is broken in any run is broken.
+        for (variant, (violations, panics)) in variants.iter_mut().zip(one.violations.into_iter().zip(one.panics)) {
+            if number > 0 {
+                variant.summary.violations.extend(violations);
+                variant.panics += panics;
+            }
         }
     }
     if variants.is_empty() {
@@ -127,5 +164,14 @@ fn report(plans: &[Plan], kept: Vec<(usize, Kept)>, count: usize) -> Option<Repo
     if numbers.len() < count {
         found.insert(0, notices::fewer_replications(numbers.len(), count));
     }
-    Some(Report { engine: "virtual".to_string(), notices: found, variants })
+    Some(Report { engine: "virtual".to_string(), notices: found, variants, precision: None })
+}
+
+fn with_precision(mut report: Report, reached: Option<Precision>) -> Report {
+    if let Some(reached) = reached {
+        report.notices.extend(notices::precision(&reached));
+        report.notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
+        report.precision = Some(reached);
+    }
+    report
 }

@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::tree::{Node, Origin, Value, shortened, shown_number};
 use super::walk::{Fields, TIME_MOST, Walk, parse_time};
 use crate::ids::ClassId;
-use crate::plan::threshold::{Assert, Figure, Relation, Unit};
-use crate::plan::{ClassPlan, Role};
+use crate::plan::ClassPlan;
+use crate::plan::threshold::{self, Assert, Figure, Relation, Unit};
 use crate::problem::nearest;
 
 /// The most thresholds of one scenario.
@@ -129,13 +129,8 @@ impl Reader<'_, '_> {
         if let Some((_, figure)) = all.iter().find(|(name, figure)| figure.of_the_run() && name == text) {
             return Some((Vec::new(), *figure));
         }
-        let ends = |(name, figure): &&(String, Figure)| {
-            !figure.of_the_run() && text.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.'))
-        };
-        // `local-delivery.service.max` ends with no other figure's name, but for the longest one.
-        if let Some((name, figure)) = all.iter().filter(ends).max_by_key(|(name, _)| name.len()) {
-            let service = place.start..place.end - name.len() - 1;
-            return Some((self.classes_called(service)?, *figure));
+        if let Some((service, figure)) = Figure::at_the_end_of(text) {
+            return Some((self.classes_called(place.start..place.start + service.len())?, figure));
         }
         let known = self
             .classes
@@ -168,13 +163,7 @@ impl Reader<'_, '_> {
     /// is known to be wrong where the threshold is for another variant.
     fn classes_called(&self, place: Range<usize>) -> Option<Vec<ClassId>> {
         let found = self.text[place.clone()].trim();
-        let hit = |class: &ClassPlan| {
-            let smtp = matches!(class.role, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue);
-            let queue = class.name.split_once('.').map(|(_, queue)| queue).filter(|_| smtp);
-            class.name == found || queue == Some(found) || (found == "smtp" && smtp)
-        };
-        let classes: Vec<ClassId> =
-            (0..self.classes.len()).filter(|at| hit(&self.classes[*at])).map(|at| ClassId(at as u16)).collect();
+        let classes = threshold::classes_called(self.classes, found);
         if !classes.is_empty() || !self.applies {
             return Some(classes);
         }

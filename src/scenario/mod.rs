@@ -33,7 +33,7 @@ use self::stages::{Caps, stages};
 use self::tree::{Node, Origin, Value, parse_flag, parse_path, put};
 use self::variant::{Variant, registry, variants};
 use self::walk::{Fields, Walk};
-use crate::plan::Plan;
+use crate::plan::{Plan, Warmup};
 use crate::policy::sizing::{Machine, pool_shape};
 use crate::problem::{Place, Problem, SourceText, any_error};
 use crate::time::Nanos;
@@ -155,6 +155,7 @@ struct Basics {
     seed: u64,
     /// Zero where it is not known because of a problem.
     duration: Nanos,
+    warmup: Warmup,
     speed: f64,
     starvation_after: Nanos,
     processors: u32,
@@ -173,6 +174,7 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
     root.take("description").and_then(|node| walk.text(node, "description"));
     let seed = root.whole("seed", (0, u64::MAX), 1);
     let duration = root.need_time("duration", Nanos(1), "write how long to emulate, like \"10m\"");
+    let warmup = warmup(root, duration);
     let speed = root.number("speed", (1e-6, 1e6), 1.0);
     let remedy = "correct it, or remove it for the default of 1s";
     let starvation_after = root.time("starvation_after", Nanos(1), remedy).unwrap_or(Nanos::SECOND);
@@ -191,6 +193,7 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
         title: title.to_string(),
         seed,
         duration: duration.unwrap_or(Nanos::ZERO),
+        warmup,
         speed,
         starvation_after,
         processors,
@@ -198,6 +201,31 @@ fn basics(root: &mut Fields<'_, '_>) -> Basics {
         threads,
         waiting_room,
     }
+}
+
+/// The time that is not measured: a time, or `"auto"`.
+fn warmup(root: &mut Fields<'_, '_>, duration: Option<Nanos>) -> Warmup {
+    let walk = root.walk;
+    let Some(node) = root.take("warmup") else { return Warmup::None };
+    let given = match &node.value {
+        Value::Text(text) if text.trim() == "auto" => return Warmup::Auto(None),
+        Value::Text(text) => walk::parse_time(text).filter(|time| *time <= walk::TIME_MOST),
+        _ => None,
+    };
+    let Some(given) = given else {
+        walk.wrong(
+            node,
+            "warmup",
+            "a time like `5min`, or `auto`,",
+            "correct it, or remove it to measure from the start",
+        );
+        return Warmup::None;
+    };
+    if let Some(duration) = duration.filter(|duration| given >= *duration) {
+        let message = format!("warmup is {given}, and the run of {duration} would have nothing left to measure");
+        walk.error(&node.origin, message, "make it shorter than the duration, or raise the duration");
+    }
+    Warmup::Given(given)
 }
 
 /// The plan of one variant; something of the kind where there are errors, and `None` where there is no pool.
@@ -239,6 +267,7 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         variant: variant.name.clone(),
         seed: basics.seed,
         duration: basics.duration,
+        warmup: basics.warmup,
         speed: basics.speed,
         starvation_after: basics.starvation_after,
         machine,

@@ -177,7 +177,7 @@ impl Crowd {
         for slot in &self.slots {
             match slot.place {
                 Place::Waiting(item, ..) => waiting.push((self.floor.class(&item), item.due)),
-                Place::InService(item, started) => in_service.push((self.floor.class(&item), started)),
+                Place::InService(item, started) => in_service.push((self.floor.class(&item), item.due, started)),
                 Place::Free | Place::Coming(_) => {}
             }
         }

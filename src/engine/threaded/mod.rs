@@ -326,7 +326,7 @@ impl Machine {
         let trace_lines = floor.trace_lines();
         drop(floor);
         let held: f64 = summary.classes.iter().map(|class| class.thread_seconds).sum();
-        let capacity = f64::from(self.plan.pool.size) * end.as_secs_f64();
+        let capacity = f64::from(self.plan.pool.size) * summary.measured().as_secs_f64();
         let utilisation = (held / capacity.max(1e-9)).min(1.0);
         let host = HostNoise { behind, ..self.meter.report(&self.clock, self.plan.speed, utilisation) };
         let counts = (0..self.plan.classes.len()).map(|at| pool.class_counts(ClassId(at as u16))).collect();

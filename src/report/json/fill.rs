@@ -4,18 +4,19 @@
 
 use super::super::threshold::AssertResult;
 use super::super::verdict::{VariantVerdict, per_variant, sentence};
-use super::super::{Gravity, Report, VariantReport};
+use super::super::{Gravity, MeanWait, Pilot, Precision, Report, Settling, VariantReport};
 use super::wire::{self, Finite, Map};
-use crate::ids::ClassId;
+use crate::ids::{ClassId, SourceId};
 use crate::metrics::agreement::{Pair, agreement};
 use crate::metrics::derived::pool_share;
 use crate::metrics::host::{HostNoise, Spread};
 use crate::metrics::latency::LatencySummary;
-use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
+use crate::metrics::replicated::{Estimate, Estimates, FIGURES, Figure, JOURNEY_FIGURES, RUN_FIGURES, Replicated};
 use crate::metrics::starvation::Episode;
+use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::threshold::Unit;
-use crate::plan::{Plan, Role};
+use crate::plan::{Plan, Role, Warmup};
 use crate::policy::assumptions::Assumptions;
 use crate::time::Nanos;
 
@@ -38,6 +39,7 @@ pub(super) fn document(report: &Report) -> wire::Document {
         notices: report.notices.iter().map(notice).collect(),
         assumptions: plan.map(|p| assumptions(&p.assumptions)).unwrap_or_default(),
         variants: report.variants.iter().zip(per_variant(report)).map(|(v, verdict)| variant(v, verdict)).collect(),
+        precision: report.precision.as_ref().map(precision),
     }
 }
 
@@ -94,6 +96,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         asserts: variant.asserts.iter().map(assert).collect(),
         host: variant.host.as_ref().map(|noise| host(noise, plan.starvation_after)),
         end_s: seconds(summary.end),
+        warmup: warmup(variant),
         live_threads_max: summary.live_threads_max,
         threads_refused: variant.threads_refused,
         panics: variant.panics,
@@ -144,23 +147,90 @@ fn agreements(plan: &Plan, ours: &Summary, theirs: &Summary) -> Map<wire::Agreem
 }
 
 fn replications(plan: &Plan, replicated: &Replicated) -> wire::Replications {
-    let named = |estimates: &Vec<Estimate>| {
-        let each = FIGURES.iter().zip(estimates).map(|(figure, estimate)| {
-            let (mean, half_width) = (Finite(estimate.mean), Finite(estimate.half_width));
-            (figure.name.to_string(), wire::Estimate { mean, half_width })
+    let services = replicated.services.iter().enumerate().map(|(at, estimates)| {
+        let (own, difference) = named(FIGURES, estimates);
+        let merged_wait_us = latency(&replicated.merged_wait[at]);
+        let estimates = wire::Estimates { estimates: own, difference_to_first: difference, merged_wait_us };
+        (plan.class_name(ClassId(at as u16)).to_string(), estimates)
+    });
+    let plain = |(estimates, difference_to_first)| wire::JourneyEstimates { estimates, difference_to_first };
+    let journeys = replicated.journeys.iter().enumerate().map(|(at, estimates)| {
+        (plan.source_name(SourceId(at as u16)).to_string(), plain(named(JOURNEY_FIGURES, estimates)))
+    });
+    wire::Replications {
+        seeds: replicated.seeds.clone(),
+        services: Map(services.collect()),
+        journeys: Map(journeys.collect()),
+        run: plain(named(RUN_FIGURES, &replicated.run)),
+    }
+}
+
+/// Estimates under their names: the figures' own, and the differences to the first variant's.
+fn named<S>(figures: &[Figure<S>], estimates: &Estimates) -> (Map<wire::Estimate>, Map<wire::Estimate>) {
+    let map = |estimates: &Vec<Estimate>| {
+        let each = figures.iter().zip(estimates).map(|(figure, estimate)| {
+            let estimate = wire::Estimate {
+                mean: Finite(estimate.mean),
+                half_width: Finite(estimate.half_width),
+                not_zero: estimate.not_zero,
+                trustworthy: estimate.doubt.is_none(),
+                doubt: estimate.doubt.map(Doubt::word),
+            };
+            (figure.name.to_string(), estimate)
         });
         Map(each.collect())
     };
-    let services = replicated.estimates.iter().enumerate().map(|(at, estimates)| {
-        let difference = replicated.difference.as_ref().map(|all| &all[at]);
-        let estimates = wire::Estimates {
-            estimates: named(estimates),
-            difference_to_first: difference.map_or(Map(Vec::new()), named),
-            merged_wait_us: latency(&replicated.merged_wait[at]),
-        };
-        (plan.class_name(ClassId(at as u16)).to_string(), estimates)
+    (map(&estimates.own), estimates.difference.as_ref().map_or(Map(Vec::new()), map))
+}
+
+fn precision(found: &Precision) -> wire::Precision {
+    let wide = found.wide.iter().map(|wide| wire::Wide {
+        variant: wide.variant.clone(),
+        figure: wide.figure.clone(),
+        relative_percent: Finite(wide.relative * 100.0),
     });
-    wire::Replications { seeds: replicated.seeds.clone(), services: Map(services.collect()) }
+    let zero = found.zero.iter().cloned().map(|(variant, figure)| wire::Zero { variant, figure });
+    wire::Precision {
+        asked_percent: Finite(found.asked * 100.0),
+        figures: found.figures.clone(),
+        reached: found.wide.is_empty(),
+        runs: found.runs,
+        runs_most: found.most,
+        wide: wide.collect(),
+        zero: zero.collect(),
+    }
+}
+
+fn warmup(variant: &VariantReport) -> wire::Warmup {
+    let pilot = |pilot: Pilot| {
+        let (outcome, settled_after_s) = match pilot.found {
+            Settling::After(time) => ("settles", Some(seconds(time))),
+            Settling::Never => ("never-settles", None),
+            Settling::Overloaded => ("overloaded", None),
+        };
+        wire::Pilot { runs: pilot.runs, bin_s: seconds(pilot.bin), outcome, settled_after_s }
+    };
+    wire::Warmup {
+        rule: match variant.plan.warmup {
+            Warmup::None => "none",
+            Warmup::Given(_) => "given",
+            Warmup::Auto(_) => "auto",
+        },
+        length_s: seconds(variant.plan.warmup.length()),
+        measured_s: seconds(variant.summary.measured()),
+        pilot: variant.pilot.map(pilot),
+    }
+}
+
+fn mean_interval(found: Option<&MeanWait>) -> wire::MeanInterval {
+    wire::MeanInterval {
+        half_width_us: found.and_then(|found| found.half_width_us).map(Finite),
+        batches: found.map_or(0, |found| found.batches),
+        batch_items: found.map_or(0, |found| found.items),
+        utilisation: Finite(found.map_or(0.0, |found| found.utilisation)),
+        trustworthy: found.is_some_and(|found| found.doubt.is_none()),
+        doubt: found.and_then(|found| found.doubt).map(Doubt::word),
+    }
 }
 
 fn pool(plan: &Plan) -> wire::Pool {
@@ -205,6 +275,7 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         lost: class.outcomes.lost,
         unfinished: class.outcomes.unfinished,
         wait_us: latency(&class.wait),
+        wait_mean_interval: mean_interval(variant.mean_waits.get(id.index())),
         served_wait_us: latency(&class.started_wait),
         gave_up_wait_us: latency(&class.gave_up_wait),
         service_us: latency(&class.service),
@@ -221,10 +292,11 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         episodes: class.episodes.iter().map(|e| episode(plan, e)).collect(),
         holders: holders(plan, &class.holders),
         thread_seconds: Finite(class.thread_seconds),
-        pool_percent: Finite(pool_share(class, plan.pool.size, variant.summary.end)),
+        pool_percent: Finite(pool_share(class, plan.pool.size, variant.summary.measured())),
         busy_max: class.busy_max,
         waiting_max: class.waiting_max,
         mean_waiting: Finite(class.mean_waiting),
+        waiting_trend_per_hour: Finite(class.waiting_trend_per_hour),
         still_waiting: class.still_waiting,
         oldest_waiting_s: class.oldest_waiting.map(seconds),
         thread_requests: wire::ThreadRequests {

@@ -51,6 +51,45 @@ wire! {
         notices: Vec<Notice>,
         assumptions: Vec<Assumption>,
         variants: Vec<Variant>,
+        precision: Option<Precision>,
+    }
+    Precision {
+        asked_percent: Finite,
+        figures: Vec<String>,
+        reached: bool,
+        runs: u64,
+        runs_most: u64,
+        wide: Vec<Wide>,
+        zero: Vec<Zero>,
+    }
+    Wide {
+        variant: String,
+        figure: String,
+        relative_percent: Finite,
+    }
+    Zero {
+        variant: String,
+        figure: String,
+    }
+    Warmup {
+        rule: &'static str,
+        length_s: Finite,
+        measured_s: Finite,
+        pilot: Option<Pilot>,
+    }
+    Pilot {
+        runs: u32,
+        bin_s: Finite,
+        outcome: &'static str,
+        settled_after_s: Option<Finite>,
+    }
+    MeanInterval {
+        half_width_us: Option<Finite>,
+        batches: u32,
+        batch_items: u64,
+        utilisation: Finite,
+        trustworthy: bool,
+        doubt: Option<&'static str>,
     }
     Scenario {
         title: String,
@@ -81,6 +120,7 @@ wire! {
         asserts: Vec<Assert>,
         host: Option<Host>,
         end_s: Finite,
+        warmup: Warmup,
         live_threads_max: u32,
         threads_refused: u32,
         panics: u64,
@@ -105,15 +145,24 @@ wire! {
     Replications {
         seeds: Vec<u64>,
         services: Map<Estimates>,
+        journeys: Map<JourneyEstimates>,
+        run: JourneyEstimates,
     }
     Estimates {
         estimates: Map<Estimate>,
         difference_to_first: Map<Estimate>,
         merged_wait_us: Latency,
     }
+    JourneyEstimates {
+        estimates: Map<Estimate>,
+        difference_to_first: Map<Estimate>,
+    }
     Estimate {
         mean: Finite,
         half_width: Finite,
+        not_zero: u64,
+        trustworthy: bool,
+        doubt: Option<&'static str>,
     }
     Assert {
         text: String,
@@ -170,6 +219,7 @@ wire! {
         lost: u64,
         unfinished: u64,
         wait_us: Latency,
+        wait_mean_interval: MeanInterval,
         served_wait_us: Latency,
         gave_up_wait_us: Latency,
         service_us: Latency,
@@ -187,6 +237,7 @@ wire! {
         busy_max: u32,
         waiting_max: u64,
         mean_waiting: Finite,
+        waiting_trend_per_hour: Finite,
         still_waiting: u64,
         oldest_waiting_s: Option<Finite>,
         thread_requests: ThreadRequests,

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use super::super::format::{Tone, count, counted, percent, plain, toned, wrap};
 use super::super::table::Sheet;
 use super::super::threshold::AssertResult;
-use super::super::{Gravity, Report, VariantReport};
+use super::super::{Gravity, Pilot, Report, Settling, VariantReport};
 use super::{listed, names};
 use crate::metrics::host::{HostNoise, HostVerdict, Spread};
-use crate::plan::Plan;
+use crate::plan::{Plan, Warmup};
 use crate::policy::assumptions::Assumption;
 use crate::policy::registry::ValueId;
+use crate::time::Nanos;
 
 /// Title, file, engine, seed, speed, duration.
 pub(super) fn title(report: &Report, width: usize) -> String {
@@ -39,11 +40,50 @@ pub(super) fn title(report: &Report, width: usize) -> String {
         ("engine    ", engine),
         ("seed      ", plan.seed.to_string()),
         ("duration  ", length),
+        ("warm-up   ", warmup(report)),
         ("variants  ", variants.join(", ")),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    {
         out.push_str(&wrap(label, &text, width));
     }
     out
+}
+
+/// The time that no figure counts, and who chose it; nothing where there is none.
+fn warmup(report: &Report) -> String {
+    let length = |v: &VariantReport| v.plan.warmup.length();
+    let first = &report.variants[0];
+    let differ = report.variants.iter().any(|v| length(v) != length(first));
+    let each = report.variants.iter().map(|v| format!("{} ({})", length(v), plain(&v.plan.variant)));
+    let lengths = if differ { each.collect::<Vec<_>>().join(", ") } else { length(first).to_string() };
+    if report.variants.iter().all(|v| v.plan.warmup == Warmup::None) {
+        return String::new();
+    }
+    let mut text = match first.plan.warmup.length() {
+        Nanos::ZERO if !differ => "none".to_string(),
+        _ => format!("{lengths}, emulated and not measured"),
+    };
+    let piloted: Vec<(&VariantReport, Pilot)> = report.variants.iter().filter_map(|v| Some((v, v.pilot?))).collect();
+    if !piloted.is_empty() {
+        let found = piloted.iter().map(|(v, pilot)| {
+            let found = match pilot.found {
+                Settling::After(Nanos::ZERO) => "none needed".to_string(),
+                Settling::After(time) => time.to_string(),
+                Settling::Never => "never settles".to_string(),
+                Settling::Overloaded => "overloaded".to_string(),
+            };
+            format!("{} {found}", plain(&v.plan.variant))
+        });
+        let runs = piloted.iter().map(|(_, pilot)| pilot.runs).max().unwrap_or(0);
+        let found = found.collect::<Vec<_>>().join(", ");
+        let longest = if piloted.len() > 1 { "the longest of all variants, " } else { "" };
+        text.push_str(&format!(
+            "; auto: {longest}by MSER-5 on the items in the system, averaged over {runs} pilot runs in virtual time ({found})"
+        ));
+    }
+    text
 }
 
 /// The pool of each variant.

@@ -4,9 +4,10 @@
 
 use super::super::format::{Tone, amount, count, micros, percent, plain, toned, wrap};
 use super::super::table::Grid;
-use super::super::{Report, VariantReport};
+use super::super::{MeanWait, Report, VariantReport};
 use super::{active, class, class_id, listed, names, services};
 use crate::metrics::derived::pool_share;
+use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, JourneySummary};
 use crate::plan::Role;
 use crate::time::Nanos;
@@ -76,11 +77,61 @@ pub(super) fn waits(report: &Report, width: usize) -> String {
             time => time.to_string(),
         };
         let w = &c.wait;
-        let mut cells = vec![wait(w.p50), wait(w.p90), wait(w.p99), wait(w.p999), wait(w.max)];
+        let mean = match v.mean_waits.iter().zip(&v.summary.classes).find(|(_, class)| std::ptr::eq(*class, c)) {
+            _ if v.replicated.is_some() => micros(w.mean_us),
+            Some((MeanWait { doubt: None, half_width_us: Some(half), .. }, _)) => {
+                format!("{} ± {}", micros(w.mean_us), micros(*half))
+            }
+            _ => micros(w.mean_us),
+        };
+        let mut cells = vec![mean, wait(w.p50), wait(w.p90), wait(w.p99), wait(w.p999), wait(w.max)];
         cells.push(micros(c.service.mean_us));
         cells
     };
-    table(report, &rows, &["p50", "p90", "p99", "p99.9", "max", "service mean"], cells).render(width)
+    let mut out = table(report, &rows, &["mean", "p50", "p90", "p99", "p99.9", "max", "held for"], cells).render(width);
+    out.push_str(&doubts(report, &rows, width));
+    out
+}
+
+/// Why the interval of a mean wait is missing, reason by reason. Several runs have intervals of their own.
+fn doubts(report: &Report, rows: &[&str], width: usize) -> String {
+    let mut reasons: Vec<(Doubt, Vec<String>)> = Vec::new();
+    let mut trusted = 0;
+    for variant in report.variants.iter().filter(|v| v.replicated.is_none()) {
+        for name in rows {
+            let Some(found) = class_id(variant, name).and_then(|id| variant.mean_waits.get(id.index())) else {
+                continue;
+            };
+            let Some(doubt) = found.doubt else {
+                trusted += 1;
+                continue;
+            };
+            let who = match report.variants.len() {
+                1 => plain(name),
+                _ => format!("{} ({})", plain(name), plain(&variant.plan.variant)),
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == doubt) {
+                Some((_, names)) => names.push(who),
+                None => reasons.push((doubt, vec![who])),
+            }
+        }
+    }
+    let mut out = String::new();
+    if trusted > 0 {
+        out.push_str(&wrap(
+            "",
+            &toned(Tone::Faint, "mean ± half of its 95 % interval, from batch means of this one run."),
+            width,
+        ));
+    }
+    let one_reason = reasons.len() == 1 && trusted == 0;
+    for (doubt, names) in reasons {
+        let who = if one_reason { "all services".to_string() } else { names.join(", ") };
+        let text =
+            format!("mean: interval not trustworthy: {who}: {}; for intervals use --replications", doubt.reason());
+        out.push_str(&wrap("", &toned(Tone::Faint, &text), width));
+    }
+    out
 }
 
 /// Who starved, for how long, and who held the threads meanwhile.
@@ -158,7 +209,7 @@ pub(super) fn held(report: &Report, width: usize) -> String {
     let cells = |v: &VariantReport, c: &ClassSummary| {
         vec![
             amount(c.thread_seconds),
-            percent(pool_share(c, v.plan.pool.size, v.summary.end)),
+            percent(pool_share(c, v.plan.pool.size, v.summary.measured())),
             count(u64::from(c.busy_max)),
         ]
     };
