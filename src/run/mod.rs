@@ -138,7 +138,8 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     let mut variants = Vec::new();
     let mut error = None;
     for (at, plan) in prepared.plans.iter().enumerate() {
-        if options.interrupt.is_set() {
+        // Whoever interrupts at once gets the report of a run that has just begun.
+        if options.interrupt.is_set() && at > 0 {
             break;
         }
         progress.begins(at, plan);
