@@ -17,7 +17,7 @@ use crate::item::Outcome;
 use crate::metrics::Summary;
 use crate::plan::Plan;
 use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
-use crate::policy::dispatch::{Decision, Dispatch, Event, Ticket};
+use crate::policy::dispatch::{Decision, Decisions, Dispatch, Event, Ticket};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
 use crate::workload::{PackedItem, Work};
@@ -40,6 +40,38 @@ struct Thread {
     class: ClassId,
     /// The phase that it is in holds a processor.
     on_cpu: bool,
+}
+
+/// Decisions that are still to be carried out. Nearly always that is at most one start, which never sees a vector.
+#[derive(Debug, Default)]
+struct ToDo {
+    /// The answer to a submission, which is dealt with at once.
+    answer: Option<Answer>,
+    /// The first, where it is a start.
+    start: Option<(ThreadId, ClassId, PackedItem)>,
+    /// All others, from `done` on.
+    others: Vec<Decision<PackedItem>>,
+    done: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Queued(Ticket),
+    Refused,
+}
+
+impl Decisions<PackedItem> for ToDo {
+    #[inline(always)]
+    fn put(&mut self, decision: Decision<PackedItem>) {
+        match decision {
+            Decision::Queued { ticket } => self.answer = Some(Answer::Queued(ticket)),
+            Decision::Refused { .. } => self.answer = Some(Answer::Refused),
+            Decision::Start { thread, class, job, .. } if self.start.is_none() && self.others.is_empty() => {
+                self.start = Some((thread, class, job));
+            }
+            other => self.others.push(other),
+        }
+    }
 }
 
 const IDLE: Thread = Thread {
@@ -71,9 +103,7 @@ struct Engine<'a> {
     /// No thread has been idle for too long before this.
     idle_check: Nanos,
     sequence: u64,
-    /// Decisions that are still to be carried out, from `done` on.
-    to_do: Vec<Decision<PackedItem>>,
-    done: usize,
+    to_do: ToDo,
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
@@ -113,8 +143,7 @@ pub fn observe(
         ended: None,
         idle_check: Nanos::MAX,
         sequence: 0,
-        to_do: Vec::new(),
-        done: 0,
+        to_do: ToDo::default(),
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
@@ -198,11 +227,20 @@ impl Engine<'_> {
     /// Does what the policy has decided, and what follows from that, until nothing is left to do.
     #[inline(always)]
     fn settle(&mut self) {
-        while let Some(&decision) = self.to_do.get(self.done) {
-            self.done += 1;
+        while let Some((thread, class, item)) = self.to_do.start.take() {
+            self.start(thread, class, &item);
+        }
+        if !self.to_do.others.is_empty() {
+            self.settle_others();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_others(&mut self) {
+        while let Some(&decision) = self.to_do.others.get(self.to_do.done) {
+            self.to_do.done += 1;
             match decision {
-                // `submit` has dealt with its answer.
-                Decision::Queued { .. } | Decision::Refused { .. } => {}
+                Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("an answer is no order"),
                 Decision::Start { thread, class, job, .. } => self.start(thread, class, &job),
                 Decision::Left { job } => {
                     let oldest = self.oldest(self.floor.class(&job));
@@ -222,8 +260,8 @@ impl Engine<'_> {
                 Decision::Retire { .. } => self.count_threads(),
             }
         }
-        self.to_do.clear();
-        self.done = 0;
+        self.to_do.others.clear();
+        self.to_do.done = 0;
     }
 
     #[inline(always)]
@@ -252,13 +290,16 @@ impl Engine<'_> {
     }
 
     fn apply_and_log(&mut self, event: Event<PackedItem>) {
-        let (before, erased) = (self.to_do.len(), event.erased());
-        self.dispatch.apply(event, &mut self.to_do);
+        let (mut decisions, erased) = (Vec::new(), event.erased());
+        self.dispatch.apply(event, &mut decisions);
         if let Some(log) = &mut self.log {
-            log.note(erased, &self.to_do[before..]);
+            log.note(erased, &decisions);
         }
         if let Some(trace) = &self.trace {
-            trace.note(self.now, &LogLine::of(erased, &self.to_do[before..]));
+            trace.note(self.now, &LogLine::of(erased, &decisions));
+        }
+        for decision in decisions {
+            self.to_do.put(decision);
         }
     }
 
@@ -325,13 +366,14 @@ impl Engine<'_> {
     }
 
     /// Submits an item. The answer is dealt with at once, the other decisions join what is to do.
+    #[inline(always)]
     fn submit(&mut self, item: PackedItem) {
-        let (class, answer) = (self.floor.class(&item), self.to_do.len());
+        let class = self.floor.class(&item);
         self.apply(Event::Submit { class, job: item });
-        match self.to_do.get(answer) {
-            Some(Decision::Queued { ticket }) => self.floor.queued(class, &item, *ticket, self.now),
-            Some(Decision::Refused { .. }) => self.floor.refused(&item, self.now),
-            other => unreachable!("a submission is answered first, not by {other:?}"),
+        match self.to_do.answer.take() {
+            Some(Answer::Queued(ticket)) => self.floor.queued(class, &item, ticket, self.now),
+            Some(Answer::Refused) => self.floor.refused(&item, self.now),
+            None => unreachable!("a submission is answered"),
         }
     }
 
