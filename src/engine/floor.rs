@@ -1,7 +1,7 @@
 //! The floor on which both engines work: the items of a run, their load, their time-outs and their memory.
 //!
 //! It knows what an item is asked for and what follows; it does not know when a thread is done (the engine says so) nor
-//! who gets one (the policy says so). Called by `threaded` and `virtual_time` alone.
+//! who gets one (the policy says so). Called by `threaded`, `virtual_time` and `twin` alone.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -198,6 +198,14 @@ impl Floor {
             observer.finished(&item, outcome, now);
         }
         self.end(key, &item, outcome, now)
+    }
+
+    /// The item, wherever it is.
+    pub(super) fn item(&self, key: ItemKey) -> Option<Item> {
+        match self.place(key)? {
+            Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _) => Some(*item),
+            Place::Free => None,
+        }
     }
 
     /// The class of an item that is about to be submitted.

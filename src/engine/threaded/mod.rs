@@ -21,6 +21,7 @@ use self::clock::{Clock, Waited};
 use self::host::HostMeter;
 use self::processors::SharedProcessors;
 use super::floor::{Due, Floor, ItemKey};
+use super::recording::Recorder;
 use super::{EngineError, Options, RunOutput};
 use crate::ids::ClassId;
 use crate::item::Outcome;
@@ -28,7 +29,7 @@ use crate::metrics::host::HostNoise;
 use crate::plan::Plan;
 use crate::pool::{AtqPool, SpawnError, blocking};
 use crate::time::Nanos;
-use crate::workload::Work;
+use crate::workload::{Item, Work};
 
 /// The most real threads that a run creates.
 pub const THREADS_CEILING: u32 = 2_000;
@@ -47,6 +48,7 @@ struct Machine {
     pool: OnceLock<AtqPool>,
     processors: SharedProcessors,
     burn_cpu: bool,
+    recorder: Option<Arc<Recorder>>,
     /// Threads that exist, as the pool last said.
     live: Arc<AtomicU32>,
     /// The emulated moment until which the injector means to sleep.
@@ -72,12 +74,14 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
         pool: OnceLock::new(),
         processors: SharedProcessors::new(plan.machine.processors),
         burn_cpu: options.burn_cpu,
+        recorder: options.recorder.clone(),
         live: Arc::clone(&live),
         injector_wakes_at: AtomicU64::new(0),
         injector: std::thread::current(),
         no_threads: false.into(),
         clock,
     });
+    machine.floor.lock().observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
     let hook_clock = Arc::clone(&machine.clock);
     let mut builder = AtqPool::builder();
     if let Some(trace) = options.trace.clone() {
@@ -234,13 +238,13 @@ impl Machine {
 
     /// Serves one item, on a thread of the pool.
     fn serve(self: &Arc<Machine>, key: ItemKey) {
-        let mut at = {
+        let (mut at, item) = {
             let mut floor = self.floor.lock();
             let now = self.clock.now();
             if !floor.started(key, now) {
                 return;
             }
-            now
+            (now, floor.item(key))
         };
         let mut lost = LostOnPanic { machine: self, key, armed: true };
         let mut phase = 0;
@@ -248,7 +252,7 @@ impl Machine {
             let work = self.floor.lock().work(key, phase, at);
             let ended = match work {
                 None => break,
-                Some(Work::Cpu(time)) => self.hold_processor(&mut at, time),
+                Some(Work::Cpu(time)) => self.hold_processor(item.as_ref(), &mut at, time),
                 Some(Work::Wait(time)) => blocking(|| self.hold_thread(&mut at, time)),
             };
             if ended {
@@ -295,11 +299,10 @@ impl Machine {
     }
 
     /// A `cpu` phase: the thread takes a processor and keeps it. `true`: the run is over.
-    fn hold_processor(&self, at: &mut Nanos, time: Nanos) -> bool {
-        match self.processors.acquire(&self.clock) {
-            None => return true,
-            Some(true) => *at = self.clock.now(),
-            Some(false) => {}
+    fn hold_processor(&self, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
+        let Some(grant) = self.processors.acquire(&self.clock) else { return true };
+        if grant.began > grant.asked {
+            *at = self.clock.now();
         }
         let ended = if self.burn_cpu {
             let until = *at + time;
@@ -311,7 +314,10 @@ impl Machine {
         } else {
             self.hold_thread(at, time)
         };
-        self.processors.release();
+        let released = self.processors.release(&self.clock);
+        if let (Some(recorder), Some(item)) = (&self.recorder, item) {
+            recorder.held_processor(item, grant.asked, grant.began, released);
+        }
         ended
     }
 

@@ -1,0 +1,421 @@
+//! The twin of a run: virtual time that takes from a recording how long everything took, instead of drawing it.
+//!
+//! The load and the policy are the run's own, so whatever still differs from the recorded run is the engine's doing.
+//! What may be taken over is said by [`Feed`]: late releases, phases of services, and the hand-over between the policy
+//! and threads, creation included. With nothing fed it is virtual time; fed with a recording of virtual time it gives
+//! the same figures, to the nanosecond (a test says so). Where the recording is silent (an item that never began) it
+//! draws. Not the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
+//!
+//! Order at equal times: as in `virtual_time`.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use super::floor::{Due, Floor, ItemKey};
+use super::recording::{Address, Doing, Life, Recording};
+use super::{EngineError, Options, RunOutput};
+use crate::ids::{ClassId, ThreadId};
+use crate::item::Outcome;
+use crate::plan::Plan;
+use crate::policy::decision_log::{LogLine, Trace};
+use crate::policy::dispatch::{Decision, Dispatch, Event};
+use crate::policy::processors::Processors;
+use crate::time::Nanos;
+use crate::workload::Work;
+
+/// What is taken from the recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// How late items were released.
+    pub releases: bool,
+    /// How long the phases of services took, and the thread's own work between them.
+    pub services: bool,
+    /// How long a thread took to begin after it was given an item, to come back after it, and to be created.
+    pub hand_over: bool,
+}
+
+impl Feed {
+    /// Everything.
+    pub const ALL: Feed = Feed { releases: true, services: true, hand_over: true };
+    /// Nothing: virtual time.
+    pub const NONE: Feed = Feed { releases: false, services: false, hand_over: false };
+}
+
+/// What came of a twin.
+#[derive(Debug)]
+pub struct Twin {
+    /// The run.
+    pub output: RunOutput,
+    /// Phases whose length was taken from the recording.
+    pub phases_fed: u64,
+    /// Phases that had to be drawn because the recording does not have them.
+    pub phases_drawn: u64,
+}
+
+/// What comes next for a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    /// It exists.
+    Exists,
+    /// It begins its item.
+    Begins,
+    /// It wants a processor for so long.
+    Asks(Nanos),
+    /// It gives its processor back.
+    Yields,
+    /// It waits for so long.
+    Blocks(Nanos),
+    /// It goes on after a wait.
+    Wakes,
+    /// It is done with its item.
+    Finishes,
+    /// It is back at the port.
+    Returns,
+    /// It has been idle for long.
+    Idleness,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Thread(ThreadId, Next),
+    /// An item reaches the policy, late.
+    Submit(ItemKey, ClassId),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Thread<'a> {
+    item: Option<ItemKey>,
+    phase: u32,
+    /// What the recording says of its item, where it does.
+    life: Option<&'a Life>,
+    /// Phases of `life` that are over.
+    lived: usize,
+    /// The last moment of `life` that was lived again; `None` where the recording is silent.
+    last: Option<Nanos>,
+    wants_cpu: Nanos,
+    idle_since: Option<Nanos>,
+    idle_timer: bool,
+}
+
+struct Engine<'a> {
+    plan: &'a Plan,
+    recording: &'a Recording,
+    feed: Feed,
+    floor: Floor,
+    dispatch: Dispatch<ItemKey>,
+    trace: Option<Arc<dyn Trace>>,
+    processors: Processors,
+    threads: Vec<Thread<'a>>,
+    calendar: BinaryHeap<Reverse<(Nanos, u64, What)>>,
+    sequence: u64,
+    to_do: Vec<Decision<ItemKey>>,
+    done: usize,
+    answer: Vec<Decision<ItemKey>>,
+    now: Nanos,
+    idle_timeout: Nanos,
+    created: usize,
+    panics: u64,
+    phases: (u64, u64),
+}
+
+/// Lives a recorded run again. A plan of which `virtual_time` says that time stands still must not come here.
+///
+/// # Errors
+/// [`EngineError::Load`].
+pub fn run(plan: &Plan, recording: &Recording, feed: Feed, options: &Options<'_>) -> Result<Twin, EngineError> {
+    let mut engine = Engine {
+        plan,
+        recording,
+        feed,
+        floor: Floor::new(plan)?,
+        dispatch: Dispatch::new(&plan.rules()),
+        trace: options.trace.clone(),
+        processors: Processors::new(plan.machine.processors),
+        threads: Vec::new(),
+        calendar: BinaryHeap::new(),
+        sequence: 0,
+        to_do: Vec::new(),
+        done: 0,
+        answer: Vec::new(),
+        now: Nanos::ZERO,
+        idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
+        created: 0,
+        panics: 0,
+        phases: (0, 0),
+    };
+    engine.floor.observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
+    let interrupted = engine.run(options);
+    let end = if interrupted { engine.now } else { plan.duration };
+    let trace_lines = engine.floor.trace_lines();
+    let output = RunOutput {
+        summary: engine.floor.close(plan, end),
+        counts: (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect(),
+        host: None,
+        interrupted,
+        threads_refused: 0,
+        panics: engine.panics,
+        trace_lines,
+        log: None,
+    };
+    Ok(Twin { output, phases_fed: engine.phases.0, phases_drawn: engine.phases.1 })
+}
+
+impl<'a> Engine<'a> {
+    /// The main loop. `true`: interrupted.
+    fn run(&mut self, options: &Options<'_>) -> bool {
+        let mut events = 0_u64;
+        loop {
+            let ends = self.calendar.peek().map_or(Nanos::MAX, |Reverse((at, ..))| *at);
+            let due = self.floor.next_due().unwrap_or(Nanos::MAX);
+            let next = ends.min(due);
+            if next >= self.plan.duration {
+                return false;
+            }
+            self.now = next;
+            if ends <= due {
+                match self.calendar.pop() {
+                    Some(Reverse((_, _, What::Thread(thread, next)))) => self.happens(thread, next),
+                    Some(Reverse((_, _, What::Submit(key, class)))) => self.submit(key, class),
+                    None => return false,
+                }
+            } else {
+                self.due();
+            }
+            self.settle();
+            events += 1;
+            if events % 65_536 == 0 && options.interrupt.is_set() {
+                return true;
+            }
+        }
+    }
+
+    fn due(&mut self) {
+        match self.floor.pop_due(self.now) {
+            Some(Due::Submit(key, class, _)) => {
+                let late = if self.feed.releases { self.lateness(key) } else { Nanos::ZERO };
+                self.submit_after(late, key, class);
+            }
+            Some(Due::GiveUp(_, ticket)) => self.apply(Event::GiveUp { ticket }),
+            None => {}
+        }
+    }
+
+    fn life(&self, key: ItemKey) -> Option<&'a Life> {
+        self.recording.lives.get(&Address::of(&self.floor.item(key)?))
+    }
+
+    /// How long after its due time the policy was told of an item.
+    fn lateness(&self, key: ItemKey) -> Nanos {
+        self.life(key).map_or(Nanos::ZERO, |life| life.submitted.since(life.due))
+    }
+
+    fn submit_after(&mut self, late: Nanos, key: ItemKey, class: ClassId) {
+        if late == Nanos::ZERO {
+            self.submit(key, class);
+        } else {
+            self.push(self.now + late, What::Submit(key, class));
+        }
+    }
+
+    /// `next` happens to a thread after `span`; at once where there is none.
+    fn after(&mut self, span: Nanos, thread: ThreadId, next: Next) {
+        if span == Nanos::ZERO {
+            self.happens(thread, next);
+        } else {
+            self.push(self.now + span, What::Thread(thread, next));
+        }
+    }
+
+    fn push(&mut self, at: Nanos, what: What) {
+        self.sequence += 1;
+        self.calendar.push(Reverse((at, self.sequence, what)));
+    }
+
+    fn happens(&mut self, thread: ThreadId, next: Next) {
+        match next {
+            Next::Exists => {
+                self.apply(Event::ThreadStarted { thread });
+                self.count_threads();
+            }
+            Next::Begins => {
+                let state = &mut self.threads[thread.index()];
+                let Some(key) = state.item else { return };
+                state.last = state.life.and_then(|life| life.started);
+                self.floor.started(key, self.now);
+                self.next_phase(thread);
+            }
+            Next::Asks(time) => {
+                if self.processors.acquire(thread) {
+                    self.push(self.now + time, What::Thread(thread, Next::Yields));
+                } else {
+                    self.threads[thread.index()].wants_cpu = time;
+                }
+            }
+            Next::Yields => {
+                if let Some(next) = self.processors.release() {
+                    let time = self.threads[next.index()].wants_cpu;
+                    self.push(self.now + time, What::Thread(next, Next::Yields));
+                }
+                self.next_phase(thread);
+            }
+            Next::Blocks(time) => {
+                self.apply(Event::Blocks { thread });
+                self.push(self.now + time, What::Thread(thread, Next::Wakes));
+            }
+            Next::Wakes => {
+                self.apply(Event::Wakes { thread });
+                self.next_phase(thread);
+            }
+            Next::Finishes => self.finish(thread),
+            Next::Returns => {
+                self.threads[thread.index()].item = None;
+                self.apply(Event::Finishes { thread });
+            }
+            Next::Idleness => self.idleness_ends(thread),
+        }
+    }
+
+    /// Does what the policy has decided, and what follows from that, until nothing is left to do.
+    fn settle(&mut self) {
+        while let Some(&decision) = self.to_do.get(self.done) {
+            self.done += 1;
+            match decision {
+                Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("`submit` takes its own answers"),
+                Decision::Left { job } => self.floor.gave_up(job, self.now),
+                Decision::Start { thread, job, .. } => self.start(thread, job),
+                Decision::Create { thread } => {
+                    if self.threads.len() <= thread.index() {
+                        self.threads.resize(thread.index() + 1, Thread::default());
+                    }
+                    let took = self.recording.creations.get(self.created).filter(|_| self.feed.hand_over);
+                    self.created += 1;
+                    self.after(took.copied().unwrap_or_default(), thread, Next::Exists);
+                }
+                Decision::Idle { thread } => self.idle(thread),
+                Decision::Retire { thread } => {
+                    self.threads[thread.index()].idle_since = None;
+                    self.count_threads();
+                }
+            }
+        }
+        self.to_do.clear();
+        self.done = 0;
+    }
+
+    fn start(&mut self, thread: ThreadId, job: ItemKey) {
+        let life = self.life(job);
+        let state = &mut self.threads[thread.index()];
+        *state = Thread { item: Some(job), life, idle_timer: state.idle_timer, ..Thread::default() };
+        let called = life.and_then(|life| Some(life.started?.since(life.decided?))).filter(|_| self.feed.hand_over);
+        self.after(called.unwrap_or_default(), thread, Next::Begins);
+    }
+
+    /// Begins the next phase of a thread's item.
+    fn next_phase(&mut self, thread: ThreadId) {
+        let Thread { item: Some(key), phase, .. } = self.threads[thread.index()] else { return };
+        self.threads[thread.index()].phase += 1;
+        match self.floor.work(key, phase, self.now) {
+            Some(Work::Cpu(drawn)) => {
+                let (gap, length) = self.recorded_phase(thread, Doing::Cpu).unwrap_or((Nanos::ZERO, drawn));
+                self.after(gap, thread, Next::Asks(length));
+            }
+            Some(Work::Wait(drawn)) => {
+                let (gap, length) = self.recorded_phase(thread, Doing::Wait).unwrap_or((Nanos::ZERO, drawn));
+                self.after(gap, thread, Next::Blocks(length));
+            }
+            None => {
+                let Thread { life, last, .. } = self.threads[thread.index()];
+                let gap = life.and_then(|life| Some(life.finished?.since(last?))).filter(|_| self.feed.services);
+                self.after(gap.unwrap_or_default(), thread, Next::Finishes);
+            }
+        }
+    }
+
+    /// What the recording says of the next phase: what the thread needed before it, and its length.
+    fn recorded_phase(&mut self, thread: ThreadId, doing: Doing) -> Option<(Nanos, Nanos)> {
+        let state = &mut self.threads[thread.index()];
+        let recorded = state.life.and_then(|life| life.phases.get(state.lived)).filter(|p| p.doing == doing);
+        let last = state.last.take();
+        let fed = recorded.and_then(|phase| {
+            state.lived += 1;
+            state.last = phase.ended;
+            let gap = last.map_or(Nanos::ZERO, |last| phase.asked.since(last));
+            Some((gap, phase.ended?.since(phase.began)))
+        });
+        let fed = fed.filter(|_| self.feed.services);
+        *if fed.is_some() { &mut self.phases.0 } else { &mut self.phases.1 } += 1;
+        fed
+    }
+
+    fn finish(&mut self, thread: ThreadId) {
+        let Thread { item: Some(key), life, .. } = self.threads[thread.index()] else { return };
+        let outcome = if self.floor.panics(key) {
+            self.panics += 1;
+            Outcome::Lost
+        } else {
+            Outcome::Served
+        };
+        // A message is on its next queue before its thread goes back to the port.
+        if let Some(next) = self.floor.finished(key, outcome, self.now) {
+            let class = self.floor.class(next);
+            let late = if self.feed.hand_over { self.lateness(next) } else { Nanos::ZERO };
+            self.submit_after(late, next, class);
+        }
+        let back = life.and_then(|life| Some(life.returned?.since(life.finished?))).filter(|_| self.feed.hand_over);
+        self.after(back.unwrap_or_default(), thread, Next::Returns);
+    }
+
+    /// Tells the policy; what it decides joins what is to do.
+    fn apply(&mut self, event: Event<ItemKey>) {
+        let before = self.to_do.len();
+        let erased = self.trace.is_some().then(|| event.erased());
+        self.dispatch.apply(event, &mut self.to_do);
+        if let (Some(trace), Some(event)) = (&self.trace, erased) {
+            trace.note(self.now, &LogLine::of(event, &self.to_do[before..]));
+        }
+    }
+
+    /// Submits an item. The answer is dealt with at once, the other decisions join what is to do.
+    fn submit(&mut self, key: ItemKey, class: ClassId) {
+        self.answer.clear();
+        self.dispatch.apply(Event::Submit { class, job: key }, &mut self.answer);
+        if let Some(trace) = &self.trace {
+            trace.note(self.now, &LogLine::of(Event::Submit { class, job: () }, &self.answer));
+        }
+        match self.answer.first() {
+            Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, self.now),
+            Some(Decision::Refused { .. }) => self.floor.refused(key, self.now),
+            other => unreachable!("a submission is answered first, not by {other:?}"),
+        }
+        self.to_do.extend_from_slice(&self.answer[1..]);
+    }
+
+    fn count_threads(&mut self) {
+        let live = self.dispatch.counts().live_threads;
+        self.floor.live_threads(live, self.now);
+    }
+
+    fn idle(&mut self, thread: ThreadId) {
+        let now = self.now;
+        let state = &mut self.threads[thread.index()];
+        state.idle_since = Some(now);
+        if !state.idle_timer {
+            state.idle_timer = true;
+            self.push(now + self.idle_timeout, What::Thread(thread, Next::Idleness));
+        }
+    }
+
+    fn idleness_ends(&mut self, thread: ThreadId) {
+        let state = &mut self.threads[thread.index()];
+        state.idle_timer = false;
+        let Some(since) = state.idle_since else { return };
+        let ends = since + self.idle_timeout;
+        if ends <= self.now {
+            self.apply(Event::IdleTooLong { thread });
+        } else {
+            state.idle_timer = true;
+            self.push(ends, What::Thread(thread, Next::Idleness));
+        }
+    }
+}
