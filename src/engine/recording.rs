@@ -134,11 +134,11 @@ impl Recorder {
         Box::new(Ear(Arc::clone(self)))
     }
 
-    /// A thread has had a processor for this item.
-    pub fn held_processor(&self, item: &Item, asked: Nanos, began: Nanos, ended: Nanos) {
+    /// A thread has had a processor for this item; `ended` is `None` where the run ended first.
+    pub fn held_processor(&self, item: &Item, asked: Nanos, began: Nanos, ended: Option<Nanos>) {
         let mut inner = self.0.lock();
         if let Some(life) = inner.life(item) {
-            life.phases.push(Phase { doing: Doing::Cpu, asked, began, ended: Some(ended) });
+            life.phases.push(Phase { doing: Doing::Cpu, asked, began, ended });
         }
     }
 
@@ -149,11 +149,7 @@ impl Recorder {
         let most = inner.most;
         let inner = std::mem::replace(&mut *inner, Inner { most, ..Inner::default() });
         let named = inner.lives.into_iter().filter_map(|(address, life)| Some((address?, life)));
-        Recording {
-            lives: named.chain(inner.refused).collect(),
-            creations: inner.creations,
-            dropped: inner.dropped,
-        }
+        Recording { lives: named.chain(inner.refused).collect(), creations: inner.creations, dropped: inner.dropped }
     }
 }
 

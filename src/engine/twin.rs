@@ -4,7 +4,8 @@
 //! What may be taken over is said by [`Feed`]: late releases, phases of services, and the hand-over between the policy
 //! and threads, creation included. With nothing fed it is virtual time; fed with a recording of virtual time it gives
 //! the same figures, to the nanosecond (a test says so). Where the recording is silent (an item that never began) it
-//! draws. Not the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
+//! draws. [`deal`] gives the delays of a recorded run to other items than those that suffered them: what then moves is
+//! what this host's noise can move. Not the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
 //!
 //! Order at equal times: as in `virtual_time`.
 
@@ -15,14 +16,15 @@ use std::sync::Arc;
 use super::floor::{Due, Floor, ItemKey};
 use super::recording::{Address, Doing, Life, Recording};
 use super::{EngineError, Options, RunOutput};
-use crate::ids::{ClassId, ThreadId};
+use crate::ids::{ClassId, StageId, ThreadId};
 use crate::item::Outcome;
 use crate::plan::Plan;
 use crate::policy::decision_log::{LogLine, Trace};
 use crate::policy::dispatch::{Decision, Dispatch, Event};
 use crate::policy::processors::Processors;
+use crate::rng::StreamKey;
 use crate::time::Nanos;
-use crate::workload::Work;
+use crate::workload::{Item, Work};
 
 /// What is taken from the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,32 @@ impl Feed {
     pub const NONE: Feed = Feed { releases: false, services: false, hand_over: false };
 }
 
+/// What one item suffered from the host: by how much each part of its life took longer than it should.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// From its due time to the policy.
+    pub late: Nanos,
+    /// From the policy's decision to its thread's begin.
+    pub called: Nanos,
+    /// Of each phase: what came before it, and by how much it was too long (or too short: a thread that has overslept
+    /// catches up), in nanoseconds.
+    pub phases: Vec<(Nanos, i64)>,
+    /// From its last phase to its end.
+    pub ending: Nanos,
+    /// From its end until the policy had the thread back.
+    pub back: Nanos,
+}
+
+/// The delays of a run's items that were served, by their stage's index.
+pub type Suffered = Vec<Vec<Delays>>;
+
 /// What came of a twin.
 #[derive(Debug)]
 pub struct Twin {
     /// The run.
     pub output: RunOutput,
+    /// What the items suffered, where everything was fed.
+    pub suffered: Suffered,
     /// Phases whose length was taken from the recording.
     pub phases_fed: u64,
     /// Phases that had to be drawn because the recording does not have them.
@@ -83,25 +106,45 @@ enum What {
     Submit(ItemKey, ClassId),
 }
 
+/// How the delays of an item are known.
 #[derive(Clone, Copy, Debug, Default)]
+enum Script<'a> {
+    /// Not at all: there are none.
+    #[default]
+    Silent,
+    /// From its own life.
+    Own(&'a Life),
+    /// From what another item suffered.
+    Dealt(&'a Delays),
+}
+
+/// Where an engine's delays come from.
+#[derive(Clone, Copy, Debug)]
+enum Origin<'a> {
+    Recording(&'a Recording, Feed),
+    Others(&'a Suffered, StreamKey),
+}
+
+#[derive(Clone, Debug, Default)]
 struct Thread<'a> {
     item: Option<ItemKey>,
     phase: u32,
-    /// What the recording says of its item, where it does.
-    life: Option<&'a Life>,
-    /// Phases of `life` that are over.
+    /// How its item's delays are known.
+    script: Script<'a>,
+    /// Phases of the script that are over.
     lived: usize,
-    /// The last moment of `life` that was lived again; `None` where the recording is silent.
+    /// The last moment of a recorded life that was lived again; `None` where the recording is silent.
     last: Option<Nanos>,
     wants_cpu: Nanos,
     idle_since: Option<Nanos>,
     idle_timer: bool,
+    /// What its item suffers, noted as it goes.
+    suffers: Delays,
 }
 
 struct Engine<'a> {
     plan: &'a Plan,
-    recording: &'a Recording,
-    feed: Feed,
+    from: Origin<'a>,
     floor: Floor,
     dispatch: Dispatch<ItemKey>,
     trace: Option<Arc<dyn Trace>>,
@@ -117,6 +160,7 @@ struct Engine<'a> {
     created: usize,
     panics: u64,
     phases: (u64, u64),
+    suffered: Suffered,
 }
 
 /// Lives a recorded run again. A plan of which `virtual_time` says that time stands still must not come here.
@@ -124,10 +168,22 @@ struct Engine<'a> {
 /// # Errors
 /// [`EngineError::Load`].
 pub fn run(plan: &Plan, recording: &Recording, feed: Feed, options: &Options<'_>) -> Result<Twin, EngineError> {
+    live(plan, Origin::Recording(recording, feed), options)
+}
+
+/// Runs the plan with delays that other items of the same stage have suffered, dealt by `seed`. Threads are created in
+/// no time.
+///
+/// # Errors
+/// [`EngineError::Load`].
+pub fn deal(plan: &Plan, suffered: &Suffered, seed: u64, options: &Options<'_>) -> Result<Twin, EngineError> {
+    live(plan, Origin::Others(suffered, StreamKey::new(seed, "delays of the host")), options)
+}
+
+fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, EngineError> {
     let mut engine = Engine {
         plan,
-        recording,
-        feed,
+        from,
         floor: Floor::new(plan)?,
         dispatch: Dispatch::new(&plan.rules()),
         trace: options.trace.clone(),
@@ -143,6 +199,7 @@ pub fn run(plan: &Plan, recording: &Recording, feed: Feed, options: &Options<'_>
         created: 0,
         panics: 0,
         phases: (0, 0),
+        suffered: vec![Vec::new(); plan.load.stages.len()],
     };
     engine.floor.observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
     let interrupted = engine.run(options);
@@ -158,7 +215,56 @@ pub fn run(plan: &Plan, recording: &Recording, feed: Feed, options: &Options<'_>
         trace_lines,
         log: None,
     };
-    Ok(Twin { output, phases_fed: engine.phases.0, phases_drawn: engine.phases.1 })
+    Ok(Twin { output, suffered: engine.suffered, phases_fed: engine.phases.0, phases_drawn: engine.phases.1 })
+}
+
+/// The delays of some other item of the same stage: always the same one under the same seed.
+fn dealt<'a>(suffered: &'a Suffered, key: StreamKey, item: &Item) -> Script<'a> {
+    let Some(others) = suffered.get(item.stage.index()).filter(|others| !others.is_empty()) else {
+        return Script::Silent;
+    };
+    let purpose = (u64::from(item.source.0) << 32) | u64::from(item.step);
+    let at = (key.stream(item.number, purpose).unit() * others.len() as f64) as usize;
+    Script::Dealt(&others[at.min(others.len() - 1)])
+}
+
+impl Script<'_> {
+    fn late(self) -> Nanos {
+        match self {
+            Script::Silent => Nanos::ZERO,
+            Script::Own(life) => life.submitted.since(life.due),
+            Script::Dealt(delays) => delays.late,
+        }
+    }
+
+    fn called(self) -> Nanos {
+        match self {
+            Script::Silent => Nanos::ZERO,
+            Script::Own(life) => between(life.decided, life.started),
+            Script::Dealt(delays) => delays.called,
+        }
+    }
+
+    fn back(self) -> Nanos {
+        match self {
+            Script::Silent => Nanos::ZERO,
+            Script::Own(life) => between(life.finished, life.returned),
+            Script::Dealt(delays) => delays.back,
+        }
+    }
+}
+
+fn between(from: Option<Nanos>, to: Option<Nanos>) -> Nanos {
+    from.zip(to).map_or(Nanos::ZERO, |(from, to)| to.since(from))
+}
+
+/// A drawn span with a delay, which may be negative.
+fn delayed(drawn: Nanos, by: i64) -> Nanos {
+    Nanos(drawn.0.saturating_add_signed(by))
+}
+
+fn excess(length: Nanos, drawn: Nanos) -> i64 {
+    i64::try_from(i128::from(length.0) - i128::from(drawn.0)).unwrap_or(0)
 }
 
 impl<'a> Engine<'a> {
@@ -193,7 +299,7 @@ impl<'a> Engine<'a> {
     fn due(&mut self) {
         match self.floor.pop_due(self.now) {
             Some(Due::Submit(key, class, _)) => {
-                let late = if self.feed.releases { self.lateness(key) } else { Nanos::ZERO };
+                let late = if self.feed().releases { self.script(key).late() } else { Nanos::ZERO };
                 self.submit_after(late, key, class);
             }
             Some(Due::GiveUp(_, ticket)) => self.apply(Event::GiveUp { ticket }),
@@ -201,13 +307,22 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn life(&self, key: ItemKey) -> Option<&'a Life> {
-        self.recording.lives.get(&Address::of(&self.floor.item(key)?))
+    /// What is taken over; of delays that are dealt, everything.
+    fn feed(&self) -> Feed {
+        match self.from {
+            Origin::Recording(_, feed) => feed,
+            Origin::Others(..) => Feed::ALL,
+        }
     }
 
-    /// How long after its due time the policy was told of an item.
-    fn lateness(&self, key: ItemKey) -> Nanos {
-        self.life(key).map_or(Nanos::ZERO, |life| life.submitted.since(life.due))
+    fn script(&self, key: ItemKey) -> Script<'a> {
+        let Some(item) = self.floor.item(key) else { return Script::Silent };
+        match self.from {
+            Origin::Recording(recording, _) => {
+                recording.lives.get(&Address::of(&item)).map_or(Script::Silent, Script::Own)
+            }
+            Origin::Others(suffered, key) => dealt(suffered, key, &item),
+        }
     }
 
     fn submit_after(&mut self, late: Nanos, key: ItemKey, class: ClassId) {
@@ -241,7 +356,9 @@ impl<'a> Engine<'a> {
             Next::Begins => {
                 let state = &mut self.threads[thread.index()];
                 let Some(key) = state.item else { return };
-                state.last = state.life.and_then(|life| life.started);
+                if let Script::Own(life) = state.script {
+                    state.last = life.started;
+                }
                 self.floor.started(key, self.now);
                 self.next_phase(thread);
             }
@@ -268,10 +385,7 @@ impl<'a> Engine<'a> {
                 self.next_phase(thread);
             }
             Next::Finishes => self.finish(thread),
-            Next::Returns => {
-                self.threads[thread.index()].item = None;
-                self.apply(Event::Finishes { thread });
-            }
+            Next::Returns => self.returns(thread),
             Next::Idleness => self.idleness_ends(thread),
         }
     }
@@ -288,9 +402,8 @@ impl<'a> Engine<'a> {
                     if self.threads.len() <= thread.index() {
                         self.threads.resize(thread.index() + 1, Thread::default());
                     }
-                    let took = self.recording.creations.get(self.created).filter(|_| self.feed.hand_over);
-                    self.created += 1;
-                    self.after(took.copied().unwrap_or_default(), thread, Next::Exists);
+                    let took = self.creation();
+                    self.after(took, thread, Next::Exists);
                 }
                 Decision::Idle { thread } => self.idle(thread),
                 Decision::Retire { thread } => {
@@ -303,12 +416,25 @@ impl<'a> Engine<'a> {
         self.done = 0;
     }
 
+    /// How long the next thread takes to be created.
+    fn creation(&mut self) -> Nanos {
+        let at = self.created;
+        self.created += 1;
+        match self.from {
+            Origin::Recording(recording, feed) if feed.hand_over => {
+                recording.creations.get(at).copied().unwrap_or_default()
+            }
+            _ => Nanos::ZERO,
+        }
+    }
+
     fn start(&mut self, thread: ThreadId, job: ItemKey) {
-        let life = self.life(job);
+        let script = self.script(job);
+        let called = if self.feed().hand_over { script.called() } else { Nanos::ZERO };
         let state = &mut self.threads[thread.index()];
-        *state = Thread { item: Some(job), life, idle_timer: state.idle_timer, ..Thread::default() };
-        let called = life.and_then(|life| Some(life.started?.since(life.decided?))).filter(|_| self.feed.hand_over);
-        self.after(called.unwrap_or_default(), thread, Next::Begins);
+        let suffers = Delays { late: script.late(), called, ..Delays::default() };
+        *state = Thread { item: Some(job), script, suffers, idle_timer: state.idle_timer, ..Thread::default() };
+        self.after(called, thread, Next::Begins);
     }
 
     /// Begins the next phase of a thread's item.
@@ -317,39 +443,61 @@ impl<'a> Engine<'a> {
         self.threads[thread.index()].phase += 1;
         match self.floor.work(key, phase, self.now) {
             Some(Work::Cpu(drawn)) => {
-                let (gap, length) = self.recorded_phase(thread, Doing::Cpu).unwrap_or((Nanos::ZERO, drawn));
+                let (gap, length) = self.lengthened(thread, Doing::Cpu, drawn);
                 self.after(gap, thread, Next::Asks(length));
             }
             Some(Work::Wait(drawn)) => {
-                let (gap, length) = self.recorded_phase(thread, Doing::Wait).unwrap_or((Nanos::ZERO, drawn));
+                let (gap, length) = self.lengthened(thread, Doing::Wait, drawn);
                 self.after(gap, thread, Next::Blocks(length));
             }
             None => {
-                let Thread { life, last, .. } = self.threads[thread.index()];
-                let gap = life.and_then(|life| Some(life.finished?.since(last?))).filter(|_| self.feed.services);
-                self.after(gap.unwrap_or_default(), thread, Next::Finishes);
+                let fed = self.feed().services;
+                let state = &mut self.threads[thread.index()];
+                let ending = match state.script {
+                    _ if !fed => Nanos::ZERO,
+                    Script::Silent => Nanos::ZERO,
+                    Script::Own(life) => between(state.last, life.finished),
+                    Script::Dealt(delays) => delays.ending,
+                };
+                state.suffers.ending = ending;
+                self.after(ending, thread, Next::Finishes);
             }
         }
     }
 
-    /// What the recording says of the next phase: what the thread needed before it, and its length.
-    fn recorded_phase(&mut self, thread: ThreadId, doing: Doing) -> Option<(Nanos, Nanos)> {
+    /// What the thread needs before its next phase, and how long that takes, if `drawn` is what it should take.
+    fn lengthened(&mut self, thread: ThreadId, doing: Doing, drawn: Nanos) -> (Nanos, Nanos) {
+        let services = self.feed().services;
         let state = &mut self.threads[thread.index()];
-        let recorded = state.life.and_then(|life| life.phases.get(state.lived)).filter(|p| p.doing == doing);
-        let last = state.last.take();
-        let fed = recorded.and_then(|phase| {
-            state.lived += 1;
-            state.last = phase.ended;
-            let gap = last.map_or(Nanos::ZERO, |last| phase.asked.since(last));
-            Some((gap, phase.ended?.since(phase.began)))
-        });
-        let fed = fed.filter(|_| self.feed.services);
+        let fed = match state.script {
+            Script::Silent => None,
+            Script::Own(life) => {
+                let recorded = life.phases.get(state.lived).filter(|phase| phase.doing == doing);
+                let last = state.last.take();
+                recorded.map(|phase| {
+                    state.lived += 1;
+                    state.last = phase.ended;
+                    let gap = last.map_or(Nanos::ZERO, |last| phase.asked.since(last));
+                    // A phase that the end of the run cut off has no length of its own.
+                    (gap, phase.ended.map_or(drawn, |ended| ended.since(phase.began)))
+                })
+            }
+            Script::Dealt(delays) => {
+                let delay = delays.phases.get(state.lived);
+                state.lived += 1;
+                delay.map(|(gap, by)| (*gap, delayed(drawn, *by)))
+            }
+        };
+        let fed = fed.filter(|_| services);
         *if fed.is_some() { &mut self.phases.0 } else { &mut self.phases.1 } += 1;
-        fed
+        let (gap, length) = fed.unwrap_or((Nanos::ZERO, drawn));
+        state.suffers.phases.push((gap, excess(length, drawn)));
+        (gap, length)
     }
 
     fn finish(&mut self, thread: ThreadId) {
-        let Thread { item: Some(key), life, .. } = self.threads[thread.index()] else { return };
+        let Thread { item: Some(key), script, .. } = self.threads[thread.index()] else { return };
+        let stage = self.floor.item(key).map(|item| item.stage);
         let outcome = if self.floor.panics(key) {
             self.panics += 1;
             Outcome::Lost
@@ -359,11 +507,25 @@ impl<'a> Engine<'a> {
         // A message is on its next queue before its thread goes back to the port.
         if let Some(next) = self.floor.finished(key, outcome, self.now) {
             let class = self.floor.class(next);
-            let late = if self.feed.hand_over { self.lateness(next) } else { Nanos::ZERO };
+            let late = if self.feed().hand_over { self.script(next).late() } else { Nanos::ZERO };
             self.submit_after(late, next, class);
         }
-        let back = life.and_then(|life| Some(life.returned?.since(life.finished?))).filter(|_| self.feed.hand_over);
-        self.after(back.unwrap_or_default(), thread, Next::Returns);
+        let back = if self.feed().hand_over { script.back() } else { Nanos::ZERO };
+        let suffers = std::mem::take(&mut self.threads[thread.index()].suffers);
+        self.remember(stage, Delays { back, ..suffers });
+        self.after(back, thread, Next::Returns);
+    }
+
+    /// Keeps what an item has suffered, where all of it is known.
+    fn remember(&mut self, stage: Option<StageId>, suffered: Delays) {
+        if let (Origin::Recording(_, Feed::ALL), Some(stage)) = (self.from, stage) {
+            self.suffered[stage.index()].push(suffered);
+        }
+    }
+
+    fn returns(&mut self, thread: ThreadId) {
+        self.threads[thread.index()].item = None;
+        self.apply(Event::Finishes { thread });
     }
 
     /// Tells the policy; what it decides joins what is to do.

@@ -302,7 +302,8 @@ impl Machine {
     fn hold_processor(&self, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
         let Some(grant) = self.processors.acquire(&self.clock) else { return true };
         if grant.began > grant.asked {
-            *at = self.clock.now();
+            // The processor has been the thread's since it was given up to it, not since the thread noticed.
+            *at = grant.began;
         }
         let ended = if self.burn_cpu {
             let until = *at + time;
@@ -316,7 +317,7 @@ impl Machine {
         };
         let released = self.processors.release(&self.clock);
         if let (Some(recorder), Some(item)) = (&self.recorder, item) {
-            recorder.held_processor(item, grant.asked, grant.began, released);
+            recorder.held_processor(item, grant.asked, grant.began, (!ended).then_some(released));
         }
         ended
     }
