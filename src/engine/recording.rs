@@ -80,6 +80,10 @@ pub struct Life {
     pub finished: Option<Nanos>,
     /// When the policy had the thread back.
     pub returned: Option<Nanos>,
+    /// When the policy was told that its client gives up.
+    pub withdrawn: Option<Nanos>,
+    /// When it had left, because its client gave up.
+    pub gave_up: Option<Nanos>,
 }
 
 /// Every item's life in one run.
@@ -142,14 +146,39 @@ impl Recorder {
         }
     }
 
-    /// Takes out what was recorded.
+    /// Takes out what was recorded before `end`: real threads go on for a moment after the end of their run.
     #[must_use]
-    pub fn take(&self) -> Recording {
+    pub fn take(&self, end: Nanos) -> Recording {
         let mut inner = self.0.lock();
         let most = inner.most;
         let inner = std::mem::replace(&mut *inner, Inner { most, ..Inner::default() });
         let named = inner.lives.into_iter().filter_map(|(address, life)| Some((address?, life)));
-        Recording { lives: named.chain(inner.refused).collect(), creations: inner.creations, dropped: inner.dropped }
+        Recording {
+            lives: named.chain(inner.refused).map(|(address, life)| (address, life.until(end))).collect(),
+            creations: inner.creations,
+            dropped: inner.dropped,
+        }
+    }
+}
+
+impl Life {
+    fn until(mut self, end: Nanos) -> Life {
+        let before = |moment: Option<Nanos>| moment.filter(|moment| *moment < end);
+        self.phases.retain(|phase| phase.asked < end);
+        for phase in &mut self.phases {
+            phase.ended = before(phase.ended);
+        }
+        Life {
+            due: self.due,
+            submitted: self.submitted,
+            decided: before(self.decided),
+            started: before(self.started),
+            phases: self.phases,
+            finished: before(self.finished),
+            returned: before(self.returned),
+            withdrawn: before(self.withdrawn),
+            gave_up: before(self.gave_up),
+        }
     }
 }
 
@@ -189,7 +218,16 @@ impl Inner {
                     self.creations[at] = now.since(wished);
                 }
             }
-            _ => {}
+            Event::GiveUp { ticket } => {
+                if let Some((_, life)) = usize::try_from(ticket.seq()).ok().and_then(|at| self.lives.get_mut(at)) {
+                    life.withdrawn = Some(now);
+                }
+            }
+            Event::Submit { .. }
+            | Event::ThreadRefused { .. }
+            | Event::IdleTooLong { .. }
+            | Event::SetCap { .. }
+            | Event::SetPoolSize { .. } => {}
         }
     }
 
@@ -258,7 +296,11 @@ impl Observer for Ear {
         }
     }
 
-    fn gave_up(&mut self, _: &Item, _: Nanos) {}
+    fn gave_up(&mut self, item: &Item, now: Nanos) {
+        if let Some(life) = self.0.0.lock().life(item) {
+            life.gave_up = Some(now);
+        }
+    }
 
     fn started(&mut self, item: &Item, now: Nanos) {
         if let Some(life) = self.0.0.lock().life(item) {

@@ -1,16 +1,15 @@
 //! The twin of a run: virtual time that takes from a recording how long everything took, instead of drawing it.
 //!
 //! The load and the policy are the run's own, so whatever still differs from the recorded run is the engine's doing.
-//! What may be taken over is said by [`Feed`]: late releases, phases of services, and the hand-over between the policy
-//! and threads, creation included. With nothing fed it is virtual time; fed with a recording of virtual time it gives
-//! the same figures, to the nanosecond (a test says so). Where the recording is silent (an item that never began) it
-//! draws. [`deal`] gives the delays of a recorded run to other items than those that suffered them: what then moves is
+//! Taken over are: late releases, phases of services and the thread's own work between them, and the hand-over between
+//! the policy and threads, creation included. Where the recording is silent (an item that never began) it draws. Fed
+//! with nothing, or with a recording of virtual time, it gives the figures of virtual time to the nanosecond. [`deal`] gives the delays of a recorded run to other items than those that suffered them: what then moves is
 //! what this host's noise can move. Not the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
 //!
 //! Order at equal times: as in `virtual_time`.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::floor::{Due, Floor, ItemKey};
@@ -20,29 +19,11 @@ use crate::ids::{ClassId, StageId, ThreadId};
 use crate::item::Outcome;
 use crate::plan::Plan;
 use crate::policy::decision_log::{LogLine, Trace};
-use crate::policy::dispatch::{Decision, Dispatch, Event};
+use crate::policy::dispatch::{Decision, Dispatch, Event, Ticket};
 use crate::policy::processors::Processors;
 use crate::rng::StreamKey;
 use crate::time::Nanos;
 use crate::workload::{Item, Work};
-
-/// What is taken from the recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Feed {
-    /// How late items were released.
-    pub releases: bool,
-    /// How long the phases of services took, and the thread's own work between them.
-    pub services: bool,
-    /// How long a thread took to begin after it was given an item, to come back after it, and to be created.
-    pub hand_over: bool,
-}
-
-impl Feed {
-    /// Everything.
-    pub const ALL: Feed = Feed { releases: true, services: true, hand_over: true };
-    /// Nothing: virtual time.
-    pub const NONE: Feed = Feed { releases: false, services: false, hand_over: false };
-}
 
 /// What one item suffered from the host: by how much each part of its life took longer than it should.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +49,7 @@ pub type Suffered = Vec<Vec<Delays>>;
 pub struct Twin {
     /// The run.
     pub output: RunOutput,
-    /// What the items suffered, where everything was fed.
+    /// What the items suffered, where they were fed from a recording.
     pub suffered: Suffered,
     /// Phases whose length was taken from the recording.
     pub phases_fed: u64,
@@ -104,6 +85,10 @@ enum What {
     Thread(ThreadId, Next),
     /// An item reaches the policy, late.
     Submit(ItemKey, ClassId),
+    /// The policy hears, late, that the client of a waiting item gives up: the key of `withdrawals`.
+    Withdraw(u64),
+    /// An item has left.
+    Left(ItemKey),
 }
 
 /// How the delays of an item are known.
@@ -112,6 +97,8 @@ enum Script<'a> {
     /// Not at all: there are none.
     #[default]
     Silent,
+    /// It never came, although everything that came was recorded: the run ended before it was released.
+    Never,
     /// From its own life.
     Own(&'a Life),
     /// From what another item suffered.
@@ -121,7 +108,7 @@ enum Script<'a> {
 /// Where an engine's delays come from.
 #[derive(Clone, Copy, Debug)]
 enum Origin<'a> {
-    Recording(&'a Recording, Feed),
+    Recording(&'a Recording),
     Others(&'a Suffered, StreamKey),
 }
 
@@ -152,6 +139,7 @@ struct Engine<'a> {
     threads: Vec<Thread<'a>>,
     calendar: BinaryHeap<Reverse<(Nanos, u64, What)>>,
     sequence: u64,
+    withdrawals: BTreeMap<u64, Ticket>,
     to_do: Vec<Decision<ItemKey>>,
     done: usize,
     answer: Vec<Decision<ItemKey>>,
@@ -167,8 +155,8 @@ struct Engine<'a> {
 ///
 /// # Errors
 /// [`EngineError::Load`].
-pub fn run(plan: &Plan, recording: &Recording, feed: Feed, options: &Options<'_>) -> Result<Twin, EngineError> {
-    live(plan, Origin::Recording(recording, feed), options)
+pub fn run(plan: &Plan, recording: &Recording, options: &Options<'_>) -> Result<Twin, EngineError> {
+    live(plan, Origin::Recording(recording), options)
 }
 
 /// Runs the plan with delays that other items of the same stage have suffered, dealt by `seed`. Threads are created in
@@ -191,6 +179,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
         threads: Vec::new(),
         calendar: BinaryHeap::new(),
         sequence: 0,
+        withdrawals: BTreeMap::new(),
         to_do: Vec::new(),
         done: 0,
         answer: Vec::new(),
@@ -203,6 +192,9 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
     };
     engine.floor.observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
     let interrupted = engine.run(options);
+    if !interrupted {
+        engine.count_unreleased();
+    }
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
     let output = RunOutput {
@@ -232,6 +224,7 @@ impl Script<'_> {
     fn late(self) -> Nanos {
         match self {
             Script::Silent => Nanos::ZERO,
+            Script::Never => Nanos::MAX,
             Script::Own(life) => life.submitted.since(life.due),
             Script::Dealt(delays) => delays.late,
         }
@@ -239,7 +232,7 @@ impl Script<'_> {
 
     fn called(self) -> Nanos {
         match self {
-            Script::Silent => Nanos::ZERO,
+            Script::Silent | Script::Never => Nanos::ZERO,
             Script::Own(life) => between(life.decided, life.started),
             Script::Dealt(delays) => delays.called,
         }
@@ -247,15 +240,20 @@ impl Script<'_> {
 
     fn back(self) -> Nanos {
         match self {
-            Script::Silent => Nanos::ZERO,
+            Script::Silent | Script::Never => Nanos::ZERO,
             Script::Own(life) => between(life.finished, life.returned),
             Script::Dealt(delays) => delays.back,
         }
     }
 }
 
+/// From one recorded moment to the next; for ever, where the run ended between them.
 fn between(from: Option<Nanos>, to: Option<Nanos>) -> Nanos {
-    from.zip(to).map_or(Nanos::ZERO, |(from, to)| to.since(from))
+    match (from, to) {
+        (None, _) => Nanos::ZERO,
+        (Some(from), Some(to)) => to.since(from),
+        (Some(_), None) => Nanos::MAX,
+    }
 }
 
 /// A drawn span with a delay, which may be negative.
@@ -283,6 +281,12 @@ impl<'a> Engine<'a> {
                 match self.calendar.pop() {
                     Some(Reverse((_, _, What::Thread(thread, next)))) => self.happens(thread, next),
                     Some(Reverse((_, _, What::Submit(key, class)))) => self.submit(key, class),
+                    Some(Reverse((_, _, What::Withdraw(at)))) => {
+                        if let Some(ticket) = self.withdrawals.remove(&at) {
+                            self.apply(Event::GiveUp { ticket });
+                        }
+                    }
+                    Some(Reverse((_, _, What::Left(key)))) => self.floor.gave_up(key, self.now),
                     None => return false,
                 }
             } else {
@@ -296,31 +300,42 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// What was due and did not reach the policy before the end came all the same, and waited.
+    fn count_unreleased(&mut self) {
+        self.now = self.plan.duration;
+        while let Some(Reverse((_, _, what))) = self.calendar.pop() {
+            if let What::Submit(key, class) = what {
+                self.submit(key, class);
+            }
+        }
+        self.to_do.clear();
+    }
+
     fn due(&mut self) {
         match self.floor.pop_due(self.now) {
             Some(Due::Submit(key, class, _)) => {
-                let late = if self.feed().releases { self.script(key).late() } else { Nanos::ZERO };
+                let late = self.script(key).late();
                 self.submit_after(late, key, class);
             }
-            Some(Due::GiveUp(_, ticket)) => self.apply(Event::GiveUp { ticket }),
+            Some(Due::GiveUp(key, ticket)) => match self.script(key) {
+                Script::Own(Life { withdrawn: Some(at), .. }) if *at > self.now => {
+                    self.withdrawals.insert(self.sequence + 1, ticket);
+                    self.push(*at, What::Withdraw(self.sequence + 1));
+                }
+                _ => self.apply(Event::GiveUp { ticket }),
+            },
             None => {}
-        }
-    }
-
-    /// What is taken over; of delays that are dealt, everything.
-    fn feed(&self) -> Feed {
-        match self.from {
-            Origin::Recording(_, feed) => feed,
-            Origin::Others(..) => Feed::ALL,
         }
     }
 
     fn script(&self, key: ItemKey) -> Script<'a> {
         let Some(item) = self.floor.item(key) else { return Script::Silent };
         match self.from {
-            Origin::Recording(recording, _) => {
-                recording.lives.get(&Address::of(&item)).map_or(Script::Silent, Script::Own)
-            }
+            Origin::Recording(recording) => match recording.lives.get(&Address::of(&item)) {
+                Some(life) => Script::Own(life),
+                None if recording.lives.is_empty() || recording.dropped > 0 => Script::Silent,
+                None => Script::Never,
+            },
             Origin::Others(suffered, key) => dealt(suffered, key, &item),
         }
     }
@@ -396,7 +411,12 @@ impl<'a> Engine<'a> {
             self.done += 1;
             match decision {
                 Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("`submit` takes its own answers"),
-                Decision::Left { job } => self.floor.gave_up(job, self.now),
+                Decision::Left { job } => match self.script(job) {
+                    Script::Own(life) if life.gave_up > Some(self.now) => {
+                        self.push(life.gave_up.unwrap_or_default(), What::Left(job));
+                    }
+                    _ => self.floor.gave_up(job, self.now),
+                },
                 Decision::Start { thread, job, .. } => self.start(thread, job),
                 Decision::Create { thread } => {
                     if self.threads.len() <= thread.index() {
@@ -421,16 +441,14 @@ impl<'a> Engine<'a> {
         let at = self.created;
         self.created += 1;
         match self.from {
-            Origin::Recording(recording, feed) if feed.hand_over => {
-                recording.creations.get(at).copied().unwrap_or_default()
-            }
-            _ => Nanos::ZERO,
+            Origin::Recording(recording) => recording.creations.get(at).copied().unwrap_or_default(),
+            Origin::Others(..) => Nanos::ZERO,
         }
     }
 
     fn start(&mut self, thread: ThreadId, job: ItemKey) {
         let script = self.script(job);
-        let called = if self.feed().hand_over { script.called() } else { Nanos::ZERO };
+        let called = script.called();
         let state = &mut self.threads[thread.index()];
         let suffers = Delays { late: script.late(), called, ..Delays::default() };
         *state = Thread { item: Some(job), script, suffers, idle_timer: state.idle_timer, ..Thread::default() };
@@ -451,11 +469,9 @@ impl<'a> Engine<'a> {
                 self.after(gap, thread, Next::Blocks(length));
             }
             None => {
-                let fed = self.feed().services;
                 let state = &mut self.threads[thread.index()];
                 let ending = match state.script {
-                    _ if !fed => Nanos::ZERO,
-                    Script::Silent => Nanos::ZERO,
+                    Script::Silent | Script::Never => Nanos::ZERO,
                     Script::Own(life) => between(state.last, life.finished),
                     Script::Dealt(delays) => delays.ending,
                 };
@@ -467,10 +483,9 @@ impl<'a> Engine<'a> {
 
     /// What the thread needs before its next phase, and how long that takes, if `drawn` is what it should take.
     fn lengthened(&mut self, thread: ThreadId, doing: Doing, drawn: Nanos) -> (Nanos, Nanos) {
-        let services = self.feed().services;
         let state = &mut self.threads[thread.index()];
         let fed = match state.script {
-            Script::Silent => None,
+            Script::Silent | Script::Never => None,
             Script::Own(life) => {
                 let recorded = life.phases.get(state.lived).filter(|phase| phase.doing == doing);
                 let last = state.last.take();
@@ -478,8 +493,7 @@ impl<'a> Engine<'a> {
                     state.lived += 1;
                     state.last = phase.ended;
                     let gap = last.map_or(Nanos::ZERO, |last| phase.asked.since(last));
-                    // A phase that the end of the run cut off has no length of its own.
-                    (gap, phase.ended.map_or(drawn, |ended| ended.since(phase.began)))
+                    (gap, between(Some(phase.began), phase.ended))
                 })
             }
             Script::Dealt(delays) => {
@@ -488,7 +502,6 @@ impl<'a> Engine<'a> {
                 delay.map(|(gap, by)| (*gap, delayed(drawn, *by)))
             }
         };
-        let fed = fed.filter(|_| services);
         *if fed.is_some() { &mut self.phases.0 } else { &mut self.phases.1 } += 1;
         let (gap, length) = fed.unwrap_or((Nanos::ZERO, drawn));
         state.suffers.phases.push((gap, excess(length, drawn)));
@@ -507,10 +520,10 @@ impl<'a> Engine<'a> {
         // A message is on its next queue before its thread goes back to the port.
         if let Some(next) = self.floor.finished(key, outcome, self.now) {
             let class = self.floor.class(next);
-            let late = if self.feed().hand_over { self.script(next).late() } else { Nanos::ZERO };
+            let late = self.script(next).late();
             self.submit_after(late, next, class);
         }
-        let back = if self.feed().hand_over { script.back() } else { Nanos::ZERO };
+        let back = script.back();
         let suffers = std::mem::take(&mut self.threads[thread.index()].suffers);
         self.remember(stage, Delays { back, ..suffers });
         self.after(back, thread, Next::Returns);
@@ -518,7 +531,7 @@ impl<'a> Engine<'a> {
 
     /// Keeps what an item has suffered, where all of it is known.
     fn remember(&mut self, stage: Option<StageId>, suffered: Delays) {
-        if let (Origin::Recording(_, Feed::ALL), Some(stage)) = (self.from, stage) {
+        if let (Origin::Recording(_), Some(stage)) = (self.from, stage) {
             self.suffered[stage.index()].push(suffered);
         }
     }

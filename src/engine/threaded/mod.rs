@@ -208,7 +208,7 @@ impl Machine {
                 Due::GiveUp(key, ticket) => {
                     // Where a thread has just taken the item, it is served after all.
                     if self.pool().withdraw(ticket).is_some() {
-                        let now = self.clock.now();
+                        let now = self.clock.now().min(self.plan.duration);
                         floor.gave_up(key, now);
                     }
                 }
@@ -220,7 +220,7 @@ impl Machine {
     fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Floor>, key: ItemKey, class: ClassId) {
         let machine = Arc::clone(self);
         let result = self.pool().spawn(class, move || machine.serve(key));
-        let now = self.clock.now();
+        let now = self.clock.now().min(self.plan.duration);
         // Ordering: Relaxed; see where the gauge is stored.
         floor.live_threads(self.live.load(Ordering::Relaxed), now);
         match result {
@@ -241,7 +241,8 @@ impl Machine {
         let (mut at, item) = {
             let mut floor = self.floor.lock();
             let now = self.clock.now();
-            if !floor.started(key, now) {
+            // What happens between the end and the closing of the floor is no part of the run.
+            if now >= self.plan.duration || !floor.started(key, now) {
                 return;
             }
             (now, floor.item(key))
@@ -272,6 +273,9 @@ impl Machine {
     fn finish(self: &Arc<Machine>, key: ItemKey, outcome: Outcome) {
         let mut floor = self.floor.lock();
         let now = self.clock.now();
+        if now >= self.plan.duration {
+            return;
+        }
         if let Some(next) = floor.finished(key, outcome, now) {
             let class = floor.class(next);
             self.submit(&mut floor, next, class);

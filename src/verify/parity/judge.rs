@@ -5,7 +5,7 @@
 //!   every service: it has the same times, so chance is no excuse.
 //! * A service is **overloaded** where any of the three runs shows it starved for more than [`OVERLOADED`] % of the time.
 //!   A full queue makes microseconds decide who goes first, so its waits are not compared: its starved share is, within
-//!   [`POINTS`] percentage points or three times the noise, whichever is larger.
+//!   [`POINTS`] percentage points or three times the noise, whichever is larger; more than [`POINTS_TELL`] tell nothing.
 //! * Every other service is **stable**: its mean wait on real threads and in virtual time must agree within [`MEAN`] or
 //!   three times the noise, whichever is larger. Where what is allowed is more than [`TELLS`] of the wait itself, the
 //!   wait is too short to tell anything on this host, and that is said.
@@ -32,6 +32,8 @@ pub const OVERLOADED: f64 = 5.0;
 pub const TELLS: f64 = 0.25;
 /// A hand-over that takes no longer than this in real time is never slow.
 pub const HAND_OVER: Nanos = Nanos::from_micros(200);
+/// A starved share tells something where at most so many points are allowed.
+pub const POINTS_TELL: f64 = 25.0;
 /// How many times the noise is allowed.
 const TIMES: f64 = 3.0;
 /// Differences below a microsecond, and shares below half a point, are none.
@@ -78,6 +80,8 @@ pub enum Verdict {
     TooShort,
     /// Overloaded, and the starved shares agree.
     StarvedAlike,
+    /// Overloaded, and the noise moves the starved share so far that nothing can be told.
+    TooNoisy,
     /// Stable, and the mean waits differ.
     WaitsDiffer,
     /// Overloaded, and the starved shares differ.
@@ -94,10 +98,11 @@ impl Verdict {
     pub fn words(self) -> &'static str {
         match self {
             Verdict::Agrees => "agrees",
-            Verdict::TooShort => "agrees; too short to tell",
-            Verdict::StarvedAlike => "overloaded: starved share agrees",
+            Verdict::TooShort => "too short to tell",
+            Verdict::StarvedAlike => "overloaded: starves alike",
+            Verdict::TooNoisy => "overloaded: too noisy to tell",
             Verdict::WaitsDiffer => "WAITS DIFFER",
-            Verdict::StarvedDiffers => "OVERLOADED: STARVED SHARE DIFFERS",
+            Verdict::StarvedDiffers => "OVERLOADED: STARVES DIFFERENTLY",
             Verdict::TwinDiffers => "TWIN DIFFERS",
             Verdict::NotHeld => "not judged",
         }
@@ -168,7 +173,12 @@ pub fn judge(figures: &Figures, noise: &Noise, held: HostVerdict, recorded: bool
     }
     if figures.overloaded() {
         let points = (real.starved_percent - in_virtual_time.starved_percent).abs();
-        return if points <= noise.allowed_points() { Verdict::StarvedAlike } else { Verdict::StarvedDiffers };
+        let allowed = noise.allowed_points();
+        return match points <= allowed {
+            true if allowed <= POINTS_TELL => Verdict::StarvedAlike,
+            true => Verdict::TooNoisy,
+            false => Verdict::StarvedDiffers,
+        };
     }
     let allowed = noise.allowed_us(in_virtual_time.wait_mean_us);
     if (real.wait_mean_us - in_virtual_time.wait_mean_us).abs() > allowed {

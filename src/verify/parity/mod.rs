@@ -11,7 +11,7 @@ pub mod table;
 use std::sync::Arc;
 
 use crate::engine::recording::{Life, Recorder, Recording};
-use crate::engine::twin::{self, Feed, Twin};
+use crate::engine::twin::{self, Twin};
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::metrics::host::{HostNoise, HostVerdict};
 use crate::metrics::{ClassSummary, Summary};
@@ -140,7 +140,7 @@ pub fn compare(
     let quiet = || Options { interrupt: interrupt.clone(), ..Options::default() };
     let in_virtual_time = virtual_time::run(plan, &quiet())?;
     let (real, recording) = recorded(plan, &Options { progress: Some(progress), ..quiet() }, threaded::run)?;
-    let (twin, again) = recorded(plan, &quiet(), |plan, options| twin::run(plan, &recording, Feed::ALL, options))?;
+    let (twin, again) = recorded(plan, &quiet(), |plan, options| twin::run(plan, &recording, options))?;
     let mut dealt = Vec::new();
     for seed in 0..DEALS {
         dealt.push(twin::deal(plan, &twin.suffered, seed, &quiet())?.output.summary);
@@ -166,7 +166,7 @@ fn recorded<T>(
         ..Options::default()
     };
     let result = run(plan, &options)?;
-    Ok((result, recorder.take()))
+    Ok((result, recorder.take(plan.duration)))
 }
 
 fn compared(
@@ -179,7 +179,7 @@ fn compared(
 ) -> Compared {
     let host = real.host.clone().unwrap_or_default();
     let held = host.verdict(plan.starvation_after).0;
-    let items = items(recording, again);
+    let items = repeated(recording, again);
     let services = (0..plan.classes.len()).map(|at| {
         let of = |summary: &Summary| Three::of(&summary.classes[at]);
         let figures = Figures {
@@ -229,7 +229,9 @@ fn troubles(real: &RunOutput, twin: &RunOutput, in_virtual_time: &RunOutput) -> 
     troubles
 }
 
-fn items(recording: &Recording, again: &Recording) -> Items {
+/// How many items of a run a second one repeats.
+#[must_use]
+pub fn repeated(recording: &Recording, again: &Recording) -> Items {
     let mut items = Items { dropped: recording.dropped, ..Items::default() };
     for (address, life) in &recording.lives {
         items.recorded += 1;

@@ -163,6 +163,7 @@ pub fn closing(all: &[Compared]) -> String {
         Verdict::Agrees,
         Verdict::TooShort,
         Verdict::StarvedAlike,
+        Verdict::TooNoisy,
         Verdict::WaitsDiffer,
         Verdict::StarvedDiffers,
         Verdict::TwinDiffers,
