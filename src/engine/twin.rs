@@ -2,9 +2,10 @@
 //!
 //! The load and the policy are the run's own, so whatever still differs from the recorded run is the engine's doing.
 //! Taken over are: late releases, phases of services and the thread's own work between them, and the hand-over between
-//! the policy and threads, creation included. Where the recording is silent (an item that never began) it draws. Fed
-//! with nothing, or with a recording of virtual time, it gives the figures of virtual time to the nanosecond. [`deal`] gives the delays of a recorded run to other items than those that suffered them: what then moves is
-//! what this host's noise can move. Not the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
+//! the policy and threads, creation included. What the recording does not have is drawn. Fed with nothing, or with a
+//! recording of virtual time, it gives the figures of virtual time to the nanosecond. [`deal`] gives the delays of a
+//! recorded run to other items than those that suffered them: what then moves is what this host's noise can move. Not
+//! the fast engine, which is `virtual_time`: here every step may take time. Called by `verify::parity`.
 //!
 //! Order at equal times: as in `virtual_time`.
 
@@ -294,7 +295,7 @@ impl<'a> Engine<'a> {
             }
             self.settle();
             events += 1;
-            if events % 65_536 == 0 && options.interrupt.is_set() {
+            if events.is_multiple_of(65_536) && options.interrupt.is_set() {
                 return true;
             }
         }
@@ -529,9 +530,10 @@ impl<'a> Engine<'a> {
         self.after(back, thread, Next::Returns);
     }
 
-    /// Keeps what an item has suffered, where all of it is known.
+    /// Keeps what an item has suffered, where all of it is known: the end of the run may have cut off its return.
     fn remember(&mut self, stage: Option<StageId>, suffered: Delays) {
-        if let (Origin::Recording(_), Some(stage)) = (self.from, stage) {
+        let whole = suffered.back < Nanos::MAX;
+        if let (Origin::Recording(_), Some(stage), true) = (self.from, stage, whole) {
             self.suffered[stage.index()].push(suffered);
         }
     }

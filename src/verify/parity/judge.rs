@@ -6,9 +6,11 @@
 //! * A service is **overloaded** where any of the three runs shows it starved for more than [`OVERLOADED`] % of the time.
 //!   A full queue makes microseconds decide who goes first, so its waits are not compared: its starved share is, within
 //!   [`POINTS`] percentage points or three times the noise, whichever is larger; more than [`POINTS_TELL`] tell nothing.
+//!   Further apart is said, and is no failure: the twin shows that the delays alone did it, and luck among full queues
+//!   has longer tails than a few runs can show.
 //! * Every other service is **stable**: its mean wait on real threads and in virtual time must agree within [`MEAN`] or
 //!   three times the noise, whichever is larger. Where what is allowed is more than [`TELLS`] of the wait itself, the
-//!   wait is too short to tell anything on this host, and that is said.
+//!   wait is too short to tell anything on this host, and that is said; fewer than [`FEW`] items tell nothing either.
 //! * The **hand-over** must not hide behind noise that it makes itself: half of the items are called and given back
 //!   within twice the time in which half of the host's timers wake, or within [`HAND_OVER`] if that is longer.
 //!
@@ -34,6 +36,8 @@ pub const TELLS: f64 = 0.25;
 pub const HAND_OVER: Nanos = Nanos::from_micros(200);
 /// A starved share tells something where at most so many points are allowed.
 pub const POINTS_TELL: f64 = 25.0;
+/// The waits of fewer items than this are luck.
+pub const FEW: u64 = 30;
 /// How many times the noise is allowed.
 const TIMES: f64 = 3.0;
 /// Differences below a microsecond, and shares below half a point, are none.
@@ -60,6 +64,8 @@ pub struct Figures {
     pub twin: Three,
     /// In virtual time.
     pub in_virtual_time: Three,
+    /// Items that came in virtual time.
+    pub arrivals: u64,
 }
 
 /// What the host's noise can move.
@@ -78,13 +84,15 @@ pub enum Verdict {
     Agrees,
     /// Stable, and the wait is too short to tell on this host; what can be told agrees.
     TooShort,
+    /// Stable, and so few items that nothing can be told.
+    TooFew,
     /// Overloaded, and the starved shares agree.
     StarvedAlike,
     /// Overloaded, and the noise moves the starved share so far that nothing can be told.
     TooNoisy,
     /// Stable, and the mean waits differ.
     WaitsDiffer,
-    /// Overloaded, and the starved shares differ.
+    /// Overloaded, and the starved shares differ, by the delays alone: the twin has the real run's share.
     StarvedDiffers,
     /// The real run differs from its twin: an error of the engine, not of the host.
     TwinDiffers,
@@ -99,10 +107,11 @@ impl Verdict {
         match self {
             Verdict::Agrees => "agrees",
             Verdict::TooShort => "too short to tell",
+            Verdict::TooFew => "too few to tell",
             Verdict::StarvedAlike => "overloaded: starves alike",
             Verdict::TooNoisy => "overloaded: too noisy to tell",
             Verdict::WaitsDiffer => "WAITS DIFFER",
-            Verdict::StarvedDiffers => "OVERLOADED: STARVES DIFFERENTLY",
+            Verdict::StarvedDiffers => "overloaded: starves differently, like its twin",
             Verdict::TwinDiffers => "TWIN DIFFERS",
             Verdict::NotHeld => "not judged",
         }
@@ -111,7 +120,7 @@ impl Verdict {
     /// Whether it shows that something is wrong.
     #[must_use]
     pub fn is_failure(self) -> bool {
-        matches!(self, Verdict::WaitsDiffer | Verdict::StarvedDiffers | Verdict::TwinDiffers)
+        matches!(self, Verdict::WaitsDiffer | Verdict::TwinDiffers)
     }
 }
 
@@ -162,7 +171,7 @@ impl Noise {
 /// The verdict on one service. `recorded`: every item of the real run is in the recording.
 #[must_use]
 pub fn judge(figures: &Figures, noise: &Noise, held: HostVerdict, recorded: bool) -> Verdict {
-    let Figures { real, twin, in_virtual_time } = figures;
+    let Figures { real, twin, in_virtual_time, arrivals } = figures;
     if held == HostVerdict::Unusable || !recorded {
         return Verdict::NotHeld;
     }
@@ -179,6 +188,9 @@ pub fn judge(figures: &Figures, noise: &Noise, held: HostVerdict, recorded: bool
             true => Verdict::TooNoisy,
             false => Verdict::StarvedDiffers,
         };
+    }
+    if *arrivals < FEW {
+        return Verdict::TooFew;
     }
     let allowed = noise.allowed_us(in_virtual_time.wait_mean_us);
     if (real.wait_mean_us - in_virtual_time.wait_mean_us).abs() > allowed {

@@ -186,6 +186,7 @@ fn compared(
             real: of(&real.summary),
             twin: of(&twin.output.summary),
             in_virtual_time: of(&in_virtual_time.summary),
+            arrivals: in_virtual_time.summary.classes[at].arrivals,
         };
         let dealt: Vec<Three> = dealt.iter().map(of).collect();
         let noise = Noise::of(&dealt, &figures.in_virtual_time);

@@ -162,6 +162,7 @@ pub fn closing(all: &[Compared]) -> String {
     for verdict in [
         Verdict::Agrees,
         Verdict::TooShort,
+        Verdict::TooFew,
         Verdict::StarvedAlike,
         Verdict::TooNoisy,
         Verdict::WaitsDiffer,
