@@ -108,8 +108,8 @@ impl Compared {
     }
 }
 
-/// The speed at which a scenario is compared, for all its variants: slow enough that a mean service takes [`SERVICE`] of
-/// real time, but as fast as the scenario must be to take no longer than [`SCENARIO`], and never faster than it says.
+/// The speed at which a scenario is compared, for all its variants: slow enough that a mean service takes 50 ms of
+/// real time, but as fast as the scenario must be to take no longer than 75 s, and never faster than it says.
 #[must_use]
 pub fn speed(plans: &[Plan]) -> f64 {
     let Some(first) = plans.first() else { return 1.0 };
