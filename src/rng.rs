@@ -2,7 +2,7 @@
 //!
 //! A stream is addressed by (seed, name, number, purpose), never by "the next one": adding a source, or drawing more
 //! often in one place, disturbs no other stream. That is what lets two variants of a scenario give the same item the
-//! same demand. Not a distribution: those are in `workload`. Called by `workload` only.
+//! same demand. Not a distribution: those are in `workload`. Called by `workload` and `engine::twin`.
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;

@@ -1,7 +1,7 @@
 //! The floor on which both engines work: the load of a run, its clients' patience and its memory.
 //!
 //! It knows what an item is asked for and what follows; it does not know when a thread is done nor which items wait (the
-//! engine says so), nor who gets a thread (the policy says so). Called by `threaded` and `virtual_time` alone.
+//! engine says so), nor who gets a thread (the policy says so). Called by `virtual_time` and `crowd` alone.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -8,6 +8,7 @@
 pub mod case;
 pub mod figures;
 pub mod judge;
+pub mod parity;
 pub mod recorder;
 pub mod replicate;
 pub mod table;

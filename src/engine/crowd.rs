@@ -1,10 +1,12 @@
-//! The items of a run on real threads, under one lock: which of them wait, and which are in service.
+//! The items of a run by key: which of them wait, and which are in service.
 //!
-//! The pool knows closures, not items; so this keeps the items by key, beside the pool, and the due times of those that
-//! wait. Not the load and not the memory of the run, which are the floor's. Called by the rest of `threaded`.
+//! Where events take time, as on real threads and in their twin, an item has left the policy's queue before it begins; so
+//! these engines keep their items here, beside the policy, with the due times of those that wait. Not the load and not
+//! the memory of the run, which are the floor's. Called by `threaded` and `twin`.
 
-use super::super::EngineError;
-use super::super::floor::{self, Floor};
+use super::EngineError;
+use super::floor::{self, Floor};
+use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::Summary;
@@ -12,7 +14,7 @@ use crate::metrics::backlog::Backlog;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
-use crate::workload::{PackedItem, Work};
+use crate::workload::{Item, PackedItem, Work};
 
 /// The most items that are counted after the end. More are left only by a flood that no host could release.
 const UNRELEASED_MOST: u32 = 1_000_000;
@@ -41,7 +43,7 @@ struct Slot {
 }
 
 /// Something whose time has come.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// This item is to be submitted. Its due time is given for the measurement of lateness.
     Submit(ItemKey, ClassId, Nanos),
@@ -63,6 +65,21 @@ impl Crowd {
     pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
         Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, closed: false })
+    }
+
+    /// From now on somebody is told of every item; `None` for nobody.
+    pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
+        self.floor.observe(observer);
+    }
+
+    /// The item, wherever it is.
+    pub(super) fn item(&self, key: ItemKey) -> Option<Item> {
+        match place(&self.slots, key)? {
+            Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _) => {
+                Some(item.item(self.floor.class(item)))
+            }
+            Place::Free => None,
+        }
     }
 
     /// When the next thing is due.
