@@ -58,13 +58,15 @@ pub(super) struct Crowd {
     slots: Vec<Slot>,
     free: Vec<u32>,
     backlogs: Vec<Backlog>,
+    /// The last moment that was told: threads come to the lock in any order, and time never goes back.
+    now: Nanos,
     closed: bool,
 }
 
 impl Crowd {
     pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
-        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, closed: false })
+        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, now: Nanos::ZERO, closed: false })
     }
 
     /// From now on somebody is told of every item; `None` for nobody.
@@ -82,8 +84,8 @@ impl Crowd {
         }
     }
 
-    /// When the next thing is due.
-    pub(super) fn next_due(&self) -> Option<Nanos> {
+    /// When the next thing is due; [`Nanos::MAX`] where nothing will be.
+    pub(super) fn next_due(&self) -> Nanos {
         self.floor.next_due()
     }
 
@@ -115,6 +117,7 @@ impl Crowd {
 
     /// The pool took the item in.
     pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
         let class = self.floor.class(&item);
         let position = self.backlogs[class.index()].join(item.due);
@@ -124,6 +127,7 @@ impl Crowd {
 
     /// The pool had no room for the item.
     pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
         self.floor.refused(&item, now);
@@ -131,6 +135,7 @@ impl Crowd {
 
     /// The client has given up, and the pool has let the item go.
     pub(super) fn gave_up(&mut self, key: ItemKey, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
         let oldest = self.leaves(&item, position);
@@ -139,6 +144,7 @@ impl Crowd {
 
     /// A thread begins the item. `false`: the run is over.
     pub(super) fn started(&mut self, key: ItemKey, now: Nanos) -> bool {
+        let now = self.not_before(now);
         if self.closed {
             return false;
         }
@@ -164,6 +170,7 @@ impl Crowd {
 
     /// A thread is done with the item. The answer is an item that is due at once.
     pub(super) fn finished(&mut self, key: ItemKey, outcome: Outcome, now: Nanos) -> Option<ItemKey> {
+        let now = self.not_before(now);
         if self.closed {
             return None;
         }
@@ -183,11 +190,13 @@ impl Crowd {
 
     /// How many threads exist.
     pub(super) fn live_threads(&mut self, live: u32, now: Nanos) {
+        let now = self.not_before(now);
         self.floor.live_threads(live, now);
     }
 
     /// Ends the run: nothing is remembered after this.
     pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
+        let end = self.not_before(end);
         self.closed = true;
         let mut waiting = self.count_unreleased(plan, end);
         let mut in_service = Vec::new();
@@ -229,6 +238,11 @@ impl Crowd {
     /// Rows of logs used and skipped so far.
     pub(super) fn trace_lines(&self) -> Vec<String> {
         self.floor.trace_lines()
+    }
+
+    fn not_before(&mut self, now: Nanos) -> Nanos {
+        self.now = self.now.max(now);
+        self.now
     }
 
     /// The item waits no more. The answer is the due time of the oldest that does.

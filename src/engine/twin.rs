@@ -274,7 +274,7 @@ impl<'a> Engine<'a> {
         let mut events = 0_u64;
         loop {
             let ends = self.calendar.peek().map_or(Nanos::MAX, |Reverse((at, ..))| *at);
-            let due = self.floor.next_due().unwrap_or(Nanos::MAX);
+            let due = self.floor.next_due();
             let next = ends.min(due);
             if next >= self.plan.duration {
                 return false;

@@ -25,6 +25,9 @@ use crate::workload::{PackedItem, Work};
 /// More events than this at one and the same moment are taken for a load that never lets time go on.
 const EVENTS_AT_ONE_MOMENT: u64 = 20_000_000;
 
+/// After so many events the engine tells how far it is, and looks whether it is to stop.
+const LOOK_AROUND: u64 = 65_536;
+
 /// What a thread of the emulation is at.
 #[derive(Clone, Copy, Debug)]
 struct Thread {
@@ -171,17 +174,13 @@ impl Engine<'_> {
     /// The main loop. `true`: interrupted.
     #[inline(always)]
     fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
-        let (mut events, mut at_this_moment) = (0_u64, 0_u64);
+        let (mut events, mut looked_at, mut stands_still) = (0_u64, Nanos::ZERO, 0);
         loop {
             let ends = self.ends.first_at();
-            let due = self.floor.next_due().unwrap_or(Nanos::MAX).min(self.idle_check);
+            let due = self.floor.next_due().min(self.idle_check);
             let next = ends.min(due);
             if next >= self.plan.duration {
                 return Ok(false);
-            }
-            at_this_moment = if next > self.now { 0 } else { at_this_moment + 1 };
-            if at_this_moment > EVENTS_AT_ONE_MOMENT {
-                return Err(EngineError::TimeStandsStill { at: self.now });
             }
             self.now = next;
             if ends <= due {
@@ -192,7 +191,12 @@ impl Engine<'_> {
                 self.due();
             }
             events += 1;
-            if events % 65_536 == 0 {
+            if events % LOOK_AROUND == 0 {
+                stands_still = if self.now > looked_at { 0 } else { stands_still + 1 };
+                looked_at = self.now;
+                if stands_still * LOOK_AROUND > EVENTS_AT_ONE_MOMENT {
+                    return Err(EngineError::TimeStandsStill { at: self.now });
+                }
                 if let Some(progress) = options.progress {
                     progress(self.now);
                 }
@@ -270,7 +274,20 @@ impl Engine<'_> {
         self.floor.started(class, item, oldest, self.now);
         let phases = self.floor.phases(item);
         self.threads[thread.index()] = Thread { item: Some(*item), since: self.now, phases, class, ..IDLE };
-        self.next_phase(thread);
+        if phases == 0 {
+            self.finish_at_once(thread);
+        } else {
+            self.next_phase(thread, item);
+        }
+    }
+
+    /// A service without any phase ends in the moment in which it begins.
+    #[cold]
+    #[inline(never)]
+    fn finish_at_once(&mut self, thread: ThreadId) {
+        if let Some(item) = self.threads[thread.index()].item {
+            self.finish(thread, &item);
+        }
     }
 
     /// Due time of the item of a class that has waited longest. One that is about to start in this same moment counts
@@ -318,17 +335,13 @@ impl Engine<'_> {
         self.ends.set(thread.index(), self.now + time, self.sequence);
     }
 
-    /// Begins the next phase of a thread's item; a service without any ends in the same moment.
+    /// Begins the next phase of a thread's item.
     #[inline(always)]
-    fn next_phase(&mut self, thread: ThreadId) {
+    fn next_phase(&mut self, thread: ThreadId, item: &PackedItem) {
         let state = &mut self.threads[thread.index()];
-        let Some(item) = state.item else { return };
         let phase = state.phase;
-        if phase == state.phases {
-            return self.finish(thread, &item);
-        }
         state.phase = phase + 1;
-        match self.floor.work(&item, phase, self.now) {
+        match self.floor.work(item, phase, self.now) {
             Some(Work::Cpu(time)) => {
                 state.on_cpu = true;
                 if self.processors.acquire(thread) {
@@ -348,6 +361,7 @@ impl Engine<'_> {
         }
     }
 
+    #[inline(always)]
     fn finish(&mut self, thread: ThreadId, item: &PackedItem) {
         let state = &mut self.threads[thread.index()];
         state.item = None;
@@ -391,7 +405,13 @@ impl Engine<'_> {
         } else if self.tells_waits {
             self.apply(Event::Wakes { thread });
         }
-        self.next_phase(thread);
+        let state = &self.threads[owner];
+        let Some(item) = state.item else { return };
+        if state.phase == state.phases {
+            self.finish(thread, &item);
+        } else {
+            self.next_phase(thread, &item);
+        }
         self.settle();
         if let Some(thread) = self.ended.take() {
             self.ends.clear(thread.index());

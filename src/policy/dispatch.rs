@@ -359,16 +359,25 @@ impl<J> Dispatch<J> {
 
     #[inline(always)]
     fn submit(&mut self, class: ClassId, job: J, out: &mut impl Decisions<J>) {
-        let state = &self.classes[class.index()];
-        let room = state.counts.waiting < state.max_waiting && self.room_for_all();
         // An item that a thread can take at once needs no room to wait in.
-        let taken = room || self.would_start_at_once(class);
-        if !taken {
+        let at_once = self.would_start_at_once(class);
+        let state = &self.classes[class.index()];
+        if !at_once && (state.counts.waiting >= state.max_waiting || !self.room_for_all()) {
             out.put(Decision::Refused { job });
             return;
         }
         let seq = self.next_seq;
         self.next_seq += 1;
+        if at_once && let Some(thread) = self.idle.pop() {
+            // What follows below would come to the same: queue and port are empty.
+            out.put(Decision::Queued { ticket: Ticket { seq, class } });
+            let state = &mut self.classes[class.index()];
+            if matches!(state.kind, Kind::WorkQueue { .. }) {
+                state.counts.granted += 1;
+            }
+            self.begin(thread, class, 1, seq, job, out);
+            return;
+        }
         let state = &mut self.classes[class.index()];
         state.counts.waiting += 1;
         state.queue.push(seq, job);
@@ -491,8 +500,22 @@ impl<J> Dispatch<J> {
     fn start(&mut self, thread: ThreadId, class: ClassId, served_in_turn: u32, out: &mut impl Decisions<J>) {
         let state = &mut self.classes[class.index()];
         let (seq, job) = state.queue.pop().expect("an item waits");
+        state.counts.waiting -= 1;
+        self.begin(thread, class, served_in_turn, seq, job, out);
+    }
+
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        thread: ThreadId,
+        class: ClassId,
+        served_in_turn: u32,
+        seq: u64,
+        job: J,
+        out: &mut impl Decisions<J>,
+    ) {
+        let state = &mut self.classes[class.index()];
         let counts = &mut state.counts;
-        counts.waiting -= 1;
         counts.busy_threads += 1;
         self.laws.overtaken += u64::from(state.last_started.is_some_and(|last| last >= seq));
         self.laws.above_cap += u64::from(counts.busy_threads > state.highest_cap);

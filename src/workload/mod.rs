@@ -76,6 +76,10 @@ struct SourceState {
     key: StreamKey,
     /// Those of the first phase of the first step, of which there are most.
     first_phases: Streams,
+    /// Where its messages enter; `None` for sessions and rows.
+    enters: Option<StageId>,
+    /// Its clients, where it is closed.
+    population: Option<u32>,
     feed: Feed,
     journeys: u64,
 }
@@ -146,7 +150,15 @@ impl Workload {
                 }
             };
             let first_phases = key.streams(phase_purpose(0, 0));
-            load.sources.push(SourceState { key, first_phases, feed, journeys: 0 });
+            let enters = match source.journey {
+                Journey::Message(stage) => Some(stage),
+                Journey::Session { .. } | Journey::Row => None,
+            };
+            let population = match source.arrivals {
+                Arrivals::Closed { population, .. } => Some(population),
+                Arrivals::Open { .. } | Arrivals::Trace(_) => None,
+            };
+            load.sources.push(SourceState { key, first_phases, enters, population, feed, journeys: 0 });
             match &source.arrivals {
                 Arrivals::Closed { population, .. } => {
                     for client in 0..u64::from(*population) {
@@ -159,14 +171,13 @@ impl Workload {
         Ok(load)
     }
 
-    /// When the next item is due.
+    /// When the next item is due; [`Nanos::MAX`] where none will be.
     #[must_use]
     #[inline(always)]
-    pub fn next_due(&self) -> Option<Nanos> {
-        let begins = self.begins.first().map(|(at, _)| at);
+    pub fn next_due(&self) -> Nanos {
         match self.put_off.peek() {
-            None => begins,
-            Some(coming) => Some(begins.map_or(coming.due, |at| at.min(coming.due))),
+            None => self.begins.first_at(),
+            Some(coming) => self.begins.first_at().min(coming.due),
         }
     }
 
@@ -289,7 +300,7 @@ impl Workload {
             self.put_off(follower);
             return After::default();
         }
-        if let Arrivals::Closed { population, .. } = self.spec.sources[item.source().index()].arrivals {
+        if let Some(population) = self.sources[item.source().index()].population {
             // Session k of client c is journey k * population + c.
             self.begin_session(item.source(), item.number() + u64::from(population), now);
         }
@@ -404,6 +415,9 @@ impl Workload {
 
     #[inline(always)]
     fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> PackedItem {
+        if let Some(stage) = self.sources[source.index()].enters {
+            return PackedItem::first(source, number, stage, due, 0);
+        }
         match &self.spec.sources[source.index()].journey {
             Journey::Message(stage) => PackedItem::first(source, number, *stage, due, 0),
             Journey::Session { script, messages, .. } => self.first_command(source, number, due, script, *messages),

@@ -177,7 +177,7 @@ impl Machine {
             let tick = now + self.clock.emulated(TICK);
             let wake = {
                 let floor = self.floor.lock();
-                let wake = floor.next_due().unwrap_or(Nanos::MAX).min(tick).min(end);
+                let wake = floor.next_due().min(tick).min(end);
                 // Ordering: Relaxed; written and read under the floor's lock.
                 self.injector_wakes_at.store(wake.0, Ordering::Relaxed);
                 wake
@@ -281,7 +281,7 @@ impl Machine {
             self.submit(&mut floor, next, class);
         }
         // A follower that comes after a think time may be due before the injector means to wake.
-        let next_due = floor.next_due().unwrap_or(Nanos::MAX);
+        let next_due = floor.next_due();
         // Ordering: Relaxed; written and read under the floor's lock.
         let wakes_at = Nanos(self.injector_wakes_at.load(Ordering::Relaxed));
         drop(floor);
@@ -331,7 +331,7 @@ impl Machine {
         let pool = self.pool();
         let mut floor = self.floor.lock();
         let end = if interrupted { self.clock.now().min(self.plan.duration) } else { self.plan.duration };
-        let behind = floor.next_due().map_or(Nanos::ZERO, |due| end.since(due));
+        let behind = end.since(floor.next_due());
         let mut summary = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);
