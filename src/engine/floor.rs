@@ -100,8 +100,8 @@ impl<N: Ord + Copy> Floor<N> {
     #[inline(always)]
     pub(super) fn queued(&mut self, class: ClassId, item: &PackedItem, name: N, now: Nanos) {
         self.metrics.arrived(class, item.due, now);
-        if let Some(observer) = &mut self.observer {
-            observer.arrived(&item.item(class), now);
+        if self.observer.is_some() {
+            self.tell(&item.item(class), |observer, item| observer.arrived(item, now));
         }
         if let Some(at) = self.workload.gives_up_at(item) {
             self.patience.push(Reverse((at, name)));
@@ -112,8 +112,8 @@ impl<N: Ord + Copy> Floor<N> {
     pub(super) fn refused(&mut self, item: &PackedItem, now: Nanos) {
         let class = self.class(item);
         self.metrics.refused(class, item.due, now);
-        if let Some(observer) = &mut self.observer {
-            observer.refused(&item.item(class), now);
+        if self.observer.is_some() {
+            self.tell(&item.item(class), |observer, item| observer.refused(item, now));
         }
         self.end(item, Outcome::Refused, now);
     }
@@ -123,8 +123,8 @@ impl<N: Ord + Copy> Floor<N> {
     pub(super) fn gave_up(&mut self, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
         let class = self.class(item);
         self.metrics.gave_up(class, item.due, oldest, now);
-        if let Some(observer) = &mut self.observer {
-            observer.gave_up(&item.item(class), now);
+        if self.observer.is_some() {
+            self.tell(&item.item(class), |observer, item| observer.gave_up(item, now));
         }
         self.end(item, Outcome::GaveUp, now);
     }
@@ -133,8 +133,8 @@ impl<N: Ord + Copy> Floor<N> {
     #[inline(always)]
     pub(super) fn started(&mut self, class: ClassId, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
         self.metrics.started(class, item.due, oldest, now);
-        if let Some(observer) = &mut self.observer {
-            observer.started(&item.item(class), now);
+        if self.observer.is_some() {
+            self.tell(&item.item(class), |observer, item| observer.started(item, now));
         }
     }
 
@@ -167,8 +167,8 @@ impl<N: Ord + Copy> Floor<N> {
         now: Nanos,
     ) -> Option<PackedItem> {
         self.metrics.finished(class, item.due, started, outcome, now);
-        if let Some(observer) = &mut self.observer {
-            observer.finished(&item.item(class), outcome, now);
+        if self.observer.is_some() {
+            self.tell(&item.item(class), |observer, item| observer.finished(item, outcome, now));
         }
         self.end(item, outcome, now)
     }
@@ -187,6 +187,15 @@ impl<N: Ord + Copy> Floor<N> {
     /// An item came, and nobody got round to submitting it before the run's end.
     pub(super) fn unreleased(&mut self, class: ClassId, due: Nanos, end: Nanos) {
         self.metrics.arrived(class, due, end);
+    }
+
+    /// Out of line, because there is an observer in proofs only.
+    #[cold]
+    #[inline(never)]
+    fn tell<T>(&mut self, what: &T, tell: impl FnOnce(&mut dyn Observer, &T)) {
+        if let Some(observer) = &mut self.observer {
+            tell(observer.as_mut(), what);
+        }
     }
 
     /// How many threads exist.
@@ -216,8 +225,8 @@ impl<N: Ord + Copy> Floor<N> {
         let after = self.workload.after(item, outcome, now);
         if let Some(end) = after.ended {
             self.metrics.journey_ended(end, now);
-            if let Some(observer) = &mut self.observer {
-                observer.journey_ended(&end, now);
+            if self.observer.is_some() {
+                self.tell(&end, |observer, end| observer.journey_ended(end, now));
             }
         }
         after.next

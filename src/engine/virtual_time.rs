@@ -316,6 +316,8 @@ impl Engine<'_> {
         self.dispatch.apply(event, &mut self.to_do);
     }
 
+    #[cold]
+    #[inline(never)]
     fn apply_and_log(&mut self, event: Event<PackedItem>) {
         let (mut decisions, erased) = (Vec::new(), event.erased());
         self.dispatch.apply(event, &mut decisions);

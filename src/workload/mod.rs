@@ -113,10 +113,22 @@ impl Ord for Coming {
     }
 }
 
+/// What every step asks of its stage, in few bytes.
+#[derive(Clone, Copy, Debug)]
+struct StageFacts {
+    class: ClassId,
+    phases: u32,
+    has_patience: bool,
+    /// Nothing follows it.
+    ends: bool,
+}
+
 /// The load of one run. See the module's head.
 #[derive(Debug)]
 pub struct Workload {
     spec: Arc<LoadSpec>,
+    stages: Vec<StageFacts>,
+    has_faults: bool,
     sources: Vec<SourceState>,
     /// When the next journey of each open source begins.
     begins: Calendar,
@@ -131,8 +143,16 @@ impl Workload {
     /// # Errors
     /// Every problem of a log that cannot be read.
     pub fn new(spec: Arc<LoadSpec>, seed: u64, until: Nanos) -> Result<Workload, Vec<Problem>> {
+        let facts = |stage: &journey::Stage| StageFacts {
+            class: stage.class,
+            phases: stage.phases.len() as u32,
+            has_patience: stage.patience.is_some(),
+            ends: stage.then == Then::End,
+        };
         let mut load = Workload {
             spec: spec.clone(),
+            stages: spec.stages.iter().map(facts).collect(),
+            has_faults: !spec.faults.is_empty(),
             sources: Vec::new(),
             begins: Calendar::new(),
             put_off: BinaryHeap::new(),
@@ -227,14 +247,14 @@ impl Workload {
     #[must_use]
     #[inline(always)]
     pub fn class(&self, item: &PackedItem) -> ClassId {
-        self.spec.stages[item.stage.index()].class
+        self.stages[item.stage.index()].class
     }
 
     /// How many phases an item's service has.
     #[must_use]
     #[inline(always)]
     pub fn phases(&self, item: &PackedItem) -> u32 {
-        if item.given().is_some() { 1 } else { self.spec.stages[item.stage.index()].phases.len() as u32 }
+        if item.given().is_some() { 1 } else { self.stages[item.stage.index()].phases }
     }
 
     /// Phase `phase` (from 0) of an item's service, if it begins `now`. `None`: the service is over.
@@ -262,7 +282,7 @@ impl Workload {
         let time = phase.time.draw(&mut stream);
         Some(match phase.kind {
             PhaseKind::Cpu => Work::Cpu(time),
-            PhaseKind::Wait(_) if self.spec.faults.is_empty() => Work::Wait(time),
+            PhaseKind::Wait(_) if !self.has_faults => Work::Wait(time),
             PhaseKind::Wait(on) => {
                 Work::Wait(faults::stretched(&self.spec.faults, stage.class, on, time, now, stream.unit()))
             }
@@ -273,7 +293,7 @@ impl Workload {
     #[must_use]
     #[inline(always)]
     pub fn panics(&self, item: &PackedItem, started: Nanos) -> bool {
-        !self.spec.faults.is_empty() && {
+        self.has_faults && {
             let key = self.sources[item.source().index()].key;
             let chance = key.stream(item.number(), phase_purpose(item.step, PANIC_PHASE)).unit();
             faults::panics(&self.spec.faults, self.class(item), started, chance)
@@ -284,6 +304,9 @@ impl Workload {
     #[must_use]
     #[inline(always)]
     pub fn gives_up_at(&self, item: &PackedItem) -> Option<Nanos> {
+        if !self.stages[item.stage.index()].has_patience {
+            return None;
+        }
         let patience = self.spec.stages[item.stage.index()].patience.as_ref()?;
         let mut stream = self.stream(item, purpose::PATIENCE);
         Some(item.due + patience.draw(&mut stream))
@@ -311,7 +334,7 @@ impl Workload {
     /// The step that follows an outcome, and how long after it.
     #[inline(always)]
     fn next_step(&self, item: &PackedItem, outcome: Outcome) -> Option<(StageId, Nanos)> {
-        if outcome != Outcome::Served {
+        if outcome != Outcome::Served || self.stages[item.stage.index()].ends {
             return None;
         }
         match &self.spec.stages[item.stage.index()].then {
