@@ -25,7 +25,7 @@ pub struct CaseArgs {
     #[arg(long, value_name = "FILE.json")]
     pub cases: Option<PathBuf>,
     /// How often do 95 % intervals contain the exact value? 1,000 experiments on each of several cases (minutes; with
-    /// `--quick` seconds)
+    /// `--quick` 250 on few of them, in seconds)
     #[arg(long, conflicts_with_all = ["cases", "show"])]
     pub coverage: bool,
     /// Only the cases that need few items

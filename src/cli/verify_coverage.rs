@@ -10,7 +10,7 @@ use super::output::{complain, print};
 use super::progress::counter;
 use crate::problem::{Place, Problem, nearest};
 use crate::verify::Settings;
-use crate::verify::coverage::{EXPERIMENTS, Method, Row, SYSTEMS, System, Verdict, allowed, check};
+use crate::verify::coverage::{EXPERIMENTS, EXPERIMENTS_QUICK, Method, Row, SYSTEMS, System, Verdict, allowed, check};
 
 /// `atqsim verify --coverage`, of all systems, of the quick ones, or of the `named` ones.
 pub(super) fn coverage(named: &[String], quick: bool, list: bool, settings: &Settings<'_>) -> anyhow::Result<Exit> {
@@ -34,11 +34,12 @@ pub(super) fn coverage(named: &[String], quick: bool, list: bool, settings: &Set
         print(&chosen.iter().map(line).collect::<String>())?;
         return Ok(Exit::Done);
     }
-    print(&head(settings))?;
-    let bar = counter("coverage", (chosen.len() * EXPERIMENTS) as u64);
+    let experiments = if quick { EXPERIMENTS_QUICK } else { EXPERIMENTS };
+    print(&head(experiments, settings))?;
+    let bar = counter("coverage", (chosen.len() * experiments) as u64);
     let (mut rows, mut failed) = (0, 0);
     for system in chosen {
-        match check(system, EXPERIMENTS, settings, &|| bar.inc(1)) {
+        match check(system, experiments, settings, &|| bar.inc(1)) {
             Ok(found) => {
                 rows += found.len();
                 failed += found.iter().filter(|row| row.verdict() != Verdict::Ok).count();
@@ -55,12 +56,12 @@ pub(super) fn coverage(named: &[String], quick: bool, list: bool, settings: &Set
     Ok(if failed > 0 { Exit::Failed } else { Exit::Done })
 }
 
-fn head(settings: &Settings<'_>) -> String {
-    let (low, high) = allowed(EXPERIMENTS);
+fn head(experiments: usize, settings: &Settings<'_>) -> String {
+    let (low, high) = allowed(experiments);
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "coverage: {EXPERIMENTS} experiments each, seed {}; a 95 % interval has to contain the exact value in {:.0} to {:.0} %\n\
+        "coverage: {experiments} experiments each, seed {}; a 95 % interval has to contain the exact value in {:.0} to {:.0} %\n\
          of them. \"10 runs\": Student's interval of --replications 10; \"1 run\": batch means of one run; the first tenth of\n\
          each run is deleted. \"1 short run\": no interval may be trusted, and the coverage shows why.\n",
         settings.seed,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use atqsim::ids::ThreadId;
 use atqsim::item::Outcome;
 use atqsim::plan::Plan;
 use atqsim::policy::dispatch::{Decision, Kind};
@@ -12,6 +13,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 
+use crate::mail::{Mail, mail};
 use crate::one_run;
 use crate::witness::{Key, Life, Seen, What, same, see};
 use crate::world::{Arrivals, Class, Dist, Load, Order, World, world};
@@ -22,7 +24,11 @@ type Lives = BTreeMap<Key, Life>;
 const CASES: u32 = 160;
 
 fn holds(result: Result<(), String>, world: &World) -> TestCaseResult {
-    result.map_err(|why| TestCaseError::fail(format!("{why}\n{}", world.text())))
+    holds_for(result, &world.text())
+}
+
+fn holds_for(result: Result<(), String>, text: &str) -> TestCaseResult {
+    result.map_err(|why| TestCaseError::fail(format!("{why}\n{text}")))
 }
 
 /// What the plan becomes when each work queue's cap is changed.
@@ -53,6 +59,7 @@ fn busy_world() -> World {
     World {
         seed: 1,
         duration_ms: 3_000,
+        warmup_ms: None,
         factor: 1,
         processors: 4,
         threads: 4,
@@ -81,6 +88,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    /// The same for SMTP's queues and sessions of POP3; and a shorter run is the begin of a longer one (section 6).
+    #[test]
+    fn every_run_of_a_mail_server_keeps_the_laws(mail in mail(false), part in 0.2..0.9_f64) {
+        let seen = see(&mail.plan(), true);
+        holds_for(one_run::laws(&seen), &mail.text())?;
+        let shorter = Mail { duration_ms: (mail.duration_ms as f64 * part) as u64, ..mail.clone() };
+        let short = see(&shorter.plan(), false);
+        holds_for(same(&before(&seen.lives(), short.plan.duration), &short.lives()), &mail.text())?;
+    }
+
+    /// Section 2 for a mail server.
+    #[test]
+    fn all_times_of_a_mail_server_times_two_give_waits_times_two(mail in mail(true)) {
+        let single = see(&mail.plan(), false).lives();
+        let double = see(&Mail { factor: 2, ..mail.clone() }.plan(), false).lives();
+        holds_for(same(&stretched(&single, 2), &double), &mail.text())?;
+    }
+}
+
 /// What is changed in what was seen, or in what it is judged by, and the word that names the broken law.
 fn planted() -> Vec<(&'static str, Seen)> {
     let plan = busy_world().plan();
@@ -94,6 +123,8 @@ fn planted() -> Vec<(&'static str, Seen)> {
     let judged = |run: &Plan, by: &Plan| Seen { plan: by.clone(), ..see(run, true) };
     let mut smaller = plan.clone();
     smaller.pool.size -= 1;
+    let mut patient = plan.clone();
+    patient.starvation_after += Nanos(1);
     let mut roomless = plan.clone();
     roomless.pool.waiting_room = Some(5);
     vec![
@@ -139,6 +170,14 @@ fn planted() -> Vec<(&'static str, Seen)> {
         ("busy in class", judged(&plan, &smaller)),
         ("a thread is free", judged(&smaller, &plan)),
         ("a thread is free", judged(&with_caps(&plan, |cap| cap - 1), &plan)),
+        ("starved", judged(&plan, &patient)),
+        (
+            "decides otherwise",
+            told(&|s| {
+                let (_, line) = s.lines.last_mut().expect("something happened");
+                line.decisions.push(Decision::Idle { thread: ThreadId(0) });
+            }),
+        ),
         ("refused without need", judged(&roomless, &plan)),
         ("the run itself says", told(&|s| s.output.summary.violations.push("something".to_string()))),
     ]
@@ -359,7 +398,7 @@ fn ties(seen: &Seen) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(CASES))]
+    #![proptest_config(ProptestConfig { max_global_rejects: u32::MAX, ..ProptestConfig::with_cases(CASES) })]
 
     /// Not even at equal times does a class's place in the file matter.
     #[test]
@@ -563,6 +602,7 @@ proptest! {
     /// What is to come has no effect on what was, under any rule: a shorter run is the begin of a longer one.
     #[test]
     fn a_shorter_run_is_the_begin_of_a_longer_one(world in world(false), part in 0.2..0.9_f64) {
+        let world = World { warmup_ms: None, ..world };
         let shorter = World { duration_ms: (world.duration_ms as f64 * part) as u64, ..world.clone() };
         let (long, short) = (see(&world.plan(), false), see(&shorter.plan(), false));
         let until = short.plan.duration;

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use atqsim::item::Outcome;
-use atqsim::policy::decision_log::LogLine;
+use atqsim::policy::decision_log::{LogLine, replay};
 use atqsim::policy::dispatch::{Decision, Event, Kind};
 use atqsim::policy::order::Order;
 use atqsim::time::Nanos;
 
-use crate::witness::{Key, Seen, What};
+use crate::figures;
+use crate::witness::{Key, Life, Seen, What};
 
 /// Every law that holds for one run.
 pub(crate) fn laws(seen: &Seen) -> Result<(), String> {
@@ -19,11 +19,18 @@ pub(crate) fn laws(seen: &Seen) -> Result<(), String> {
         return Err(format!("the run itself says {own:?}"));
     }
     times(seen)?;
-    outcomes(seen)?;
+    figures::outcomes(seen)?;
+    first_in_first_out(seen)?;
+    figures::over_time(seen)?;
     threads(seen)?;
     little(seen)?;
-    first_in_first_out(seen)?;
-    if seen.lines.is_empty() { Ok(()) } else { work(seen) }
+    if seen.lines.is_empty() {
+        return Ok(());
+    }
+    work(seen)?;
+    let lines: Vec<LogLine> = seen.lines.iter().map(|(_, line)| line.clone()).collect();
+    replay(&seen.plan.rules(), &lines)
+        .map_err(|difference| format!("a fresh dispatch decides otherwise: {difference:?}"))
 }
 
 /// Time does not go back, and an item arrives when it is due.
@@ -35,39 +42,6 @@ fn times(seen: &Seen) -> Result<(), String> {
             return Err(format!("at {last}: {told:?}"));
         }
         last = told.now;
-    }
-    Ok(())
-}
-
-/// Of each class: items that came, and how they ended.
-fn outcomes(seen: &Seen) -> Result<(), String> {
-    let lives = seen.lives();
-    for (plan, class) in seen.plan.classes.iter().zip(&seen.output.summary.classes) {
-        let own = || lives.values().filter(|life| life.class == plan.name);
-        let ended = |what: Option<What>| own().filter(|life| life.ended.map(|(_, what)| what) == what).count() as u64;
-        let counts = [
-            (class.arrivals, own().count() as u64),
-            (class.outcomes.served, ended(Some(What::Finished(Outcome::Served)))),
-            (class.outcomes.lost, ended(Some(What::Finished(Outcome::Lost)))),
-            (class.outcomes.gave_up, ended(Some(What::GaveUp))),
-            (class.outcomes.refused, ended(Some(What::Refused))),
-            (class.outcomes.unfinished, ended(None)),
-            (class.outcomes.total(), class.arrivals),
-        ];
-        if counts.iter().any(|(counted, seen)| counted != seen) {
-            return Err(format!("{}: counted and seen {counts:?}", plan.name));
-        }
-        let end = seen.plan.duration;
-        let wait = |life: &&crate::witness::Life| {
-            let until = life.started.or(life.ended.map(|(at, _)| at)).unwrap_or(end);
-            u128::from(until.since(life.due).0)
-        };
-        let not_refused = || own().filter(|life| life.ended.is_none_or(|(_, what)| what != What::Refused));
-        let waits: u128 = not_refused().map(|life| wait(&life)).sum();
-        if class.wait_recorded.sum_ns() != waits || class.wait.count != not_refused().count() as u64 {
-            let told = class.wait_recorded.sum_ns();
-            return Err(format!("{}: the waits are {waits} ns in sum, and the figures say {told}", plan.name));
-        }
     }
     Ok(())
 }
@@ -111,7 +85,7 @@ fn little(seen: &Seen) -> Result<(), String> {
         };
     }
     integral += inside * i128::from(seen.plan.duration.since(last).0);
-    let sojourn = |life: &crate::witness::Life| match life.ended {
+    let sojourn = |life: &Life| match life.ended {
         Some((at, _)) => i128::from(at.since(life.due).0),
         None => i128::from(seen.plan.duration.since(life.due).0),
     };

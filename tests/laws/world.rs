@@ -85,6 +85,7 @@ pub(crate) enum Order {
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) duration_ms: u64,
+    pub(crate) warmup_ms: Option<u64>,
     /// All times are multiplied by this.
     pub(crate) factor: u64,
     pub(crate) processors: u32,
@@ -110,17 +111,19 @@ fn samples() -> PathBuf {
     directory.path().to_path_buf()
 }
 
-impl World {
-    fn ms(&self, ms: u64) -> String {
-        format!("\"{}ms\"", ms * self.factor)
-    }
+/// So many milliseconds times `factor`, as a value of the language.
+pub(crate) fn time(ms: u64, factor: u64) -> String {
+    format!("\"{}ms\"", ms * factor)
+}
 
-    fn dist(&self, dist: &Dist) -> String {
-        let ms = |ms: u32| self.ms(u64::from(ms));
-        match *dist {
+impl Dist {
+    /// As a value of the language, all times multiplied by `factor`.
+    pub(crate) fn text(&self, factor: u64) -> String {
+        let ms = |ms: u32| time(u64::from(ms), factor);
+        match *self {
             Dist::Constant(value) => ms(value),
             Dist::Sample => {
-                format!("{{ dist = \"empirical\", csv = \"sample.csv\", column = \"x{}_ms\" }}", self.factor)
+                format!("{{ dist = \"empirical\", csv = \"sample.csv\", column = \"x{factor}_ms\" }}")
             }
             Dist::Exponential(mean) => format!("{{ mean = {} }}", ms(mean)),
             Dist::Uniform(low, high) => {
@@ -135,11 +138,31 @@ impl World {
             Dist::Lognormal(mean) => format!("{{ dist = \"lognormal\", mean = {}, cv = 1.5 }}", ms(mean.max(1))),
         }
     }
+}
+
+/// The plan that the reader makes of a text.
+pub(crate) fn plan(text: &str) -> Plan {
+    let (plans, problems) = read("laws", text, &Base::Directory(samples()), &Overrides::default());
+    plans.unwrap_or_else(|| panic!("{problems:?}\n{text}")).remove(0)
+}
+
+impl World {
+    fn ms(&self, ms: u64) -> String {
+        time(ms, self.factor)
+    }
+
+    fn dist(&self, dist: &Dist) -> String {
+        dist.text(self.factor)
+    }
 
     /// The scenario.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("format = 1\ntitle = \"laws\"\nseed = {}\n", self.seed);
-        let _ = writeln!(text, "duration = {}\n\n[node]\nprocessors = {}", self.ms(self.duration_ms), self.processors);
+        let _ = writeln!(text, "duration = {}\nstarvation_after = {}", self.ms(self.duration_ms), self.ms(50));
+        if let Some(warmup) = self.warmup_ms {
+            let _ = writeln!(text, "warmup = {}", self.ms(warmup));
+        }
+        let _ = writeln!(text, "\n[node]\nprocessors = {}", self.processors);
         if self.registry.is_none() {
             let _ = writeln!(text, "threads = {}", self.threads);
         }
@@ -236,9 +259,7 @@ impl World {
 
     /// The plan that the reader makes of the text.
     pub(crate) fn plan(&self) -> Plan {
-        let text = self.text();
-        let (plans, problems) = read("laws", &text, &Base::Directory(samples()), &Overrides::default());
-        plans.unwrap_or_else(|| panic!("{problems:?}\n{text}")).remove(0)
+        plan(&self.text())
     }
 
     /// Nothing holds a processor.
@@ -248,7 +269,7 @@ impl World {
 }
 
 /// Times in milliseconds, up to `most`. `given`: nothing is drawn that cannot be doubled exactly.
-fn dist(given: bool, least: u32, most: u32) -> BoxedStrategy<Dist> {
+pub(crate) fn dist(given: bool, least: u32, most: u32) -> BoxedStrategy<Dist> {
     let constant = (least.div_ceil(5)..=most / 5).prop_map(|fives| Dist::Constant(5 * fives));
     if given {
         return prop_oneof![3 => constant, 1 => Just(Dist::Sample)].boxed();
@@ -325,14 +346,20 @@ pub(crate) fn world(given: bool) -> impl Strategy<Value = World> {
         1 => Just(Order::Reserve),
     ];
     (
-        (any::<u64>(), 300..4_500_u64, 1..=4_u32, 1..=12_u32),
+        (any::<u64>(), 301..4_500_u64, 1..=4_u32, 1..=12_u32),
         (weighted(0.4, (Just(1_u32), 0..=3_u32)), weighted(0.2, 0..12_u32), order),
         vec(class(given), 1..=6),
         vec(load, 1..=4),
-        (of(Just(())), weighted(0.2, vec(fault(), 1..=2))),
+        (of(Just(())), weighted(0.2, vec(fault(), 1..=2)), weighted(0.3, 1..300_u64)),
     )
         .prop_map(
-            |((seed, duration_ms, processors, threads), (registry, room, order), classes, loads, (wide, faults))| {
+            |(
+                (seed, duration_ms, processors, threads),
+                (registry, room, order),
+                classes,
+                loads,
+                (wide, faults, warmup_ms),
+            )| {
                 let named = |(at, class): (usize, Class)| Class { name: format!("c{at}"), ..class };
                 let load = |(at, (class, arrivals, batch)): (usize, (usize, Arrivals, u32))| Load {
                     name: format!("l{at}"),
@@ -343,6 +370,7 @@ pub(crate) fn world(given: bool) -> impl Strategy<Value = World> {
                 World {
                     seed,
                     duration_ms,
+                    warmup_ms,
                     factor: 1,
                     // Half of them have a processor for every thread.
                     processors: if wide.is_some() { processors.max(threads) } else { processors },
