@@ -40,3 +40,7 @@ deny:
 # Print the new table of pinned results after a deliberate change
 bless:
     cargo test --test pins 2>&1 | grep "0x"
+
+# Every shipped scenario on real threads, its twin and virtual time (10 minutes; wants a quiet computer)
+parity:
+    cargo run --release --quiet -- verify --parity

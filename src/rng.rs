@@ -2,7 +2,7 @@
 //!
 //! A stream is addressed by (seed, name, number, purpose), never by "the next one": adding a source, or drawing more
 //! often in one place, disturbs no other stream. That is what lets two variants of a scenario give the same item the
-//! same demand. Not a distribution: those are in `workload`. Called by `workload` only.
+//! same demand. Not a distribution: those are in `workload`. Called by `workload` and `engine::twin`.
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::SplitMix64;
@@ -24,9 +24,29 @@ impl StreamKey {
 
     /// The stream of this family for item `number` and `purpose`.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn stream(self, number: u64, purpose: u64) -> Stream {
-        Stream::seeded(mix(self.0 ^ purpose) ^ number)
+        self.streams(purpose).of(number)
+    }
+
+    /// The streams of this family for `purpose`.
+    #[must_use]
+    #[inline(always)]
+    pub fn streams(self, purpose: u64) -> Streams {
+        Streams(mix(self.0 ^ purpose))
+    }
+}
+
+/// The streams of a family for one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams(u64);
+
+impl Streams {
+    /// The stream for item `number`.
+    #[must_use]
+    #[inline(always)]
+    pub fn of(self, number: u64) -> Stream {
+        Stream::seeded(self.0 ^ number)
     }
 }
 
@@ -38,13 +58,13 @@ pub struct Stream(SplitMix64);
 impl Stream {
     /// A stream for tests and tools: seeded by one number.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn seeded(seed: u64) -> Stream {
         Stream(SplitMix64::from_seed(mix(seed).to_le_bytes()))
     }
 
     /// Uniform in [0, 1).
-    #[inline]
+    #[inline(always)]
     pub fn unit(&mut self) -> f64 {
         // 53 random bits: every value is a multiple of 2^-53, so the result never rounds up to 1.
         (self.bits() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
@@ -56,14 +76,14 @@ impl Stream {
     }
 
     /// 64 random bits.
-    #[inline]
+    #[inline(always)]
     pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 }
 
 /// One output of `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014).
-#[inline]
+#[inline(always)]
 fn mix(z: u64) -> u64 {
     let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -84,7 +84,8 @@ pub enum Command {
     },
     /// Compute the values of KB 281868 with the steps shown, and write them as a registry file
     Recommend(RecommendArgs),
-    /// Simulate reference queues and compare every figure with its exact value, or replay a decision log
+    /// Simulate reference queues and compare every figure with its exact value, compare both engines, or replay a
+    /// decision log
     Verify(VerifyArgs),
 }
 

@@ -17,6 +17,8 @@ pub enum Exit {
     NotWritten = 3,
     /// A threshold failed.
     Threshold = 4,
+    /// The host could not hold the speed of a run whose figures were to be proven.
+    NotHeld = 5,
     /// Interrupted; the report is partial.
     Interrupted = 130,
 }
@@ -28,6 +30,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     (Exit::BadInput, "bad input or usage; nothing was run"),
     (Exit::NotWritten, "a report, trace or registry file could not be written (a report is then printed on stdout)"),
     (Exit::Threshold, "a threshold failed"),
+    (Exit::NotHeld, "not proven: the host could not hold the speed (`verify --parity`)"),
     (Exit::Interrupted, "interrupted; the report is partial"),
 ];
 

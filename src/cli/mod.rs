@@ -7,6 +7,7 @@ pub mod exit;
 mod inspect;
 mod load;
 mod output;
+pub mod parity;
 pub mod problems;
 mod progress;
 mod recommend;

@@ -192,7 +192,7 @@ fn close_trace(options: &RunOptions, args: &OutputArgs) -> bool {
 }
 
 /// Says why a variant could not be run. The answer is the exit code where none could.
-fn tell(variant: &str, reason: &EngineError) -> Exit {
+pub(super) fn tell(variant: &str, reason: &EngineError) -> Exit {
     match reason {
         EngineError::Load(problems) => {
             load::show(problems);
@@ -208,7 +208,7 @@ fn tell(variant: &str, reason: &EngineError) -> Exit {
 }
 
 /// The first SIGINT or SIGTERM asks the run to end and report; the second kills.
-fn catch_signals() -> anyhow::Result<Interrupt> {
+pub(super) fn catch_signals() -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::default();
     #[cfg(unix)]
     {

@@ -1,4 +1,5 @@
-//! `verify`: reference queues (`verify_cases.rs`), or a decision log against what the policy decides.
+//! `verify`: reference queues (`verify_cases.rs`), both engines against each other (`parity.rs`), or a decision log
+//! against what the policy decides.
 //!
 //! Not the replay itself, which is `policy::decision_log`'s. Called by `cli::main`.
 
@@ -11,6 +12,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::load::show;
 use super::output::print;
+use super::parity::{self, ParityArgs};
 use super::verify_cases::{self, CaseArgs};
 use crate::policy::decision_log::check::{Replayer, Tally, Trouble};
 use crate::problem::{Place, Problem};
@@ -28,6 +30,9 @@ pub struct VerifyArgs {
         conflicts_with_all = ["case", "cases", "coverage", "quick", "list", "show", "fresh", "case_seed"]
     )]
     pub replay: Option<PathBuf>,
+    /// Both engines against each other.
+    #[command(flatten)]
+    pub parity: ParityArgs,
     /// Which reference queues, where no log is replayed.
     #[command(flatten)]
     pub cases: CaseArgs,
@@ -37,6 +42,7 @@ pub struct VerifyArgs {
 pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     match &args.replay {
         Some(path) => replay(path),
+        None if args.parity.parity => parity::verify(&args.parity, args.cases.seed),
         None => verify_cases::verify(&args.cases),
     }
 }

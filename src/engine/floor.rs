@@ -1,7 +1,7 @@
 //! The floor on which both engines work: the load of a run, its clients' patience and its memory.
 //!
 //! It knows what an item is asked for and what follows; it does not know when a thread is done nor which items wait (the
-//! engine says so), nor who gets a thread (the policy says so). Called by `threaded` and `virtual_time` alone.
+//! engine says so), nor who gets a thread (the policy says so). Called by `virtual_time` and `crowd` alone.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -58,13 +58,12 @@ impl<N: Ord + Copy> Floor<N> {
         std::mem::replace(&mut self.observer, observer)
     }
 
-    /// When the next thing is due.
+    /// When the next thing is due; [`Nanos::MAX`] where nothing will be.
     #[inline(always)]
-    pub(super) fn next_due(&self) -> Option<Nanos> {
-        let coming = self.workload.next_due();
+    pub(super) fn next_due(&self) -> Nanos {
         match self.patience.peek() {
-            None => coming,
-            Some(Reverse((at, _))) => Some(coming.map_or(*at, |coming| coming.min(*at))),
+            None => self.workload.next_due(),
+            Some(Reverse((at, _))) => self.workload.next_due().min(*at),
         }
     }
 
@@ -86,7 +85,7 @@ impl<N: Ord + Copy> Floor<N> {
             self.timers_most = TIMERS_LEAST.max(2 * self.patience.len());
         }
         while let Some(Reverse((at, name))) = self.patience.peek().copied() {
-            if at > now || arrival.is_some_and(|arrival| arrival < at) {
+            if at > now || arrival < at {
                 break;
             }
             self.patience.pop();

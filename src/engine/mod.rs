@@ -1,12 +1,15 @@
-//! The two engines that make a plan happen: real worker threads, and virtual time.
+//! The two engines that make a plan happen: real worker threads, and virtual time; and a twin that repeats a run.
 //!
 //! Both drive the same policy (`Dispatch`), the same load (`Workload`) and the same memory (`Metrics`), kept together on
 //! the *floor* (`floor.rs`); an engine only says when things happen. Not a report and not a file format: an engine
 //! prints nothing. Called by `run`.
 
+mod crowd;
 mod floor;
 pub mod observer;
+pub mod recording;
 pub mod threaded;
+pub mod twin;
 pub mod virtual_time;
 
 #[cfg(test)]
@@ -127,6 +130,9 @@ pub struct Options<'a> {
     pub trace: Option<Arc<dyn Trace>>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
     pub burn_cpu: bool,
+    /// Hears of every item. Real threads and twins; `virtual_time::observe` takes its observer itself. The recorder
+    /// must be the `trace` too.
+    pub recorder: Option<Arc<recording::Recorder>>,
 }
 
 impl std::fmt::Debug for Options<'_> {

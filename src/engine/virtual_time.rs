@@ -17,13 +17,16 @@ use crate::item::Outcome;
 use crate::metrics::Summary;
 use crate::plan::Plan;
 use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
-use crate::policy::dispatch::{Decision, Dispatch, Event, Ticket};
+use crate::policy::dispatch::{Decision, Decisions, Dispatch, Event, Ticket};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
 use crate::workload::{PackedItem, Work};
 
 /// More events than this at one and the same moment are taken for a load that never lets time go on.
 const EVENTS_AT_ONE_MOMENT: u64 = 20_000_000;
+
+/// After so many events the engine tells how far it is, and looks whether it is to stop.
+const LOOK_AROUND: u64 = 65_536;
 
 /// What a thread of the emulation is at.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +43,38 @@ struct Thread {
     class: ClassId,
     /// The phase that it is in holds a processor.
     on_cpu: bool,
+}
+
+/// Decisions that are still to be carried out. Nearly always that is at most one start, which never sees a vector.
+#[derive(Debug, Default)]
+struct ToDo {
+    /// The answer to a submission, which is dealt with at once.
+    answer: Option<Answer>,
+    /// The first, where it is a start.
+    start: Option<(ThreadId, ClassId, PackedItem)>,
+    /// All others, from `done` on.
+    others: Vec<Decision<PackedItem>>,
+    done: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Queued(Ticket),
+    Refused,
+}
+
+impl Decisions<PackedItem> for ToDo {
+    #[inline(always)]
+    fn put(&mut self, decision: Decision<PackedItem>) {
+        match decision {
+            Decision::Queued { ticket } => self.answer = Some(Answer::Queued(ticket)),
+            Decision::Refused { .. } => self.answer = Some(Answer::Refused),
+            Decision::Start { thread, class, job, .. } if self.start.is_none() && self.others.is_empty() => {
+                self.start = Some((thread, class, job));
+            }
+            other => self.others.push(other),
+        }
+    }
 }
 
 const IDLE: Thread = Thread {
@@ -71,9 +106,7 @@ struct Engine<'a> {
     /// No thread has been idle for too long before this.
     idle_check: Nanos,
     sequence: u64,
-    /// Decisions that are still to be carried out, from `done` on.
-    to_do: Vec<Decision<PackedItem>>,
-    done: usize,
+    to_do: ToDo,
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
@@ -113,8 +146,7 @@ pub fn observe(
         ended: None,
         idle_check: Nanos::MAX,
         sequence: 0,
-        to_do: Vec::new(),
-        done: 0,
+        to_do: ToDo::default(),
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
@@ -142,17 +174,13 @@ impl Engine<'_> {
     /// The main loop. `true`: interrupted.
     #[inline(always)]
     fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
-        let (mut events, mut at_this_moment) = (0_u64, 0_u64);
+        let (mut events, mut looked_at, mut stands_still) = (0_u64, Nanos::ZERO, 0);
         loop {
             let ends = self.ends.first_at();
-            let due = self.floor.next_due().unwrap_or(Nanos::MAX).min(self.idle_check);
+            let due = self.floor.next_due().min(self.idle_check);
             let next = ends.min(due);
             if next >= self.plan.duration {
                 return Ok(false);
-            }
-            at_this_moment = if next > self.now { 0 } else { at_this_moment + 1 };
-            if at_this_moment > EVENTS_AT_ONE_MOMENT {
-                return Err(EngineError::TimeStandsStill { at: self.now });
             }
             self.now = next;
             if ends <= due {
@@ -163,7 +191,12 @@ impl Engine<'_> {
                 self.due();
             }
             events += 1;
-            if events % 65_536 == 0 {
+            if events % LOOK_AROUND == 0 {
+                stands_still = if self.now > looked_at { 0 } else { stands_still + 1 };
+                looked_at = self.now;
+                if stands_still * LOOK_AROUND > EVENTS_AT_ONE_MOMENT {
+                    return Err(EngineError::TimeStandsStill { at: self.now });
+                }
                 if let Some(progress) = options.progress {
                     progress(self.now);
                 }
@@ -198,11 +231,20 @@ impl Engine<'_> {
     /// Does what the policy has decided, and what follows from that, until nothing is left to do.
     #[inline(always)]
     fn settle(&mut self) {
-        while let Some(&decision) = self.to_do.get(self.done) {
-            self.done += 1;
+        while let Some((thread, class, item)) = self.to_do.start.take() {
+            self.start(thread, class, &item);
+        }
+        if !self.to_do.others.is_empty() {
+            self.settle_others();
+        }
+    }
+
+    #[inline(never)]
+    fn settle_others(&mut self) {
+        while let Some(&decision) = self.to_do.others.get(self.to_do.done) {
+            self.to_do.done += 1;
             match decision {
-                // `submit` has dealt with its answer.
-                Decision::Queued { .. } | Decision::Refused { .. } => {}
+                Decision::Queued { .. } | Decision::Refused { .. } => unreachable!("an answer is no order"),
                 Decision::Start { thread, class, job, .. } => self.start(thread, class, &job),
                 Decision::Left { job } => {
                     let oldest = self.oldest(self.floor.class(&job));
@@ -222,8 +264,8 @@ impl Engine<'_> {
                 Decision::Retire { .. } => self.count_threads(),
             }
         }
-        self.to_do.clear();
-        self.done = 0;
+        self.to_do.others.clear();
+        self.to_do.done = 0;
     }
 
     #[inline(always)]
@@ -232,7 +274,20 @@ impl Engine<'_> {
         self.floor.started(class, item, oldest, self.now);
         let phases = self.floor.phases(item);
         self.threads[thread.index()] = Thread { item: Some(*item), since: self.now, phases, class, ..IDLE };
-        self.next_phase(thread);
+        if phases == 0 {
+            self.finish_at_once(thread);
+        } else {
+            self.next_phase(thread, item);
+        }
+    }
+
+    /// A service without any phase ends in the moment in which it begins.
+    #[cold]
+    #[inline(never)]
+    fn finish_at_once(&mut self, thread: ThreadId) {
+        if let Some(item) = self.threads[thread.index()].item {
+            self.finish(thread, &item);
+        }
     }
 
     /// Due time of the item of a class that has waited longest. One that is about to start in this same moment counts
@@ -252,13 +307,16 @@ impl Engine<'_> {
     }
 
     fn apply_and_log(&mut self, event: Event<PackedItem>) {
-        let (before, erased) = (self.to_do.len(), event.erased());
-        self.dispatch.apply(event, &mut self.to_do);
+        let (mut decisions, erased) = (Vec::new(), event.erased());
+        self.dispatch.apply(event, &mut decisions);
         if let Some(log) = &mut self.log {
-            log.note(erased, &self.to_do[before..]);
+            log.note(erased, &decisions);
         }
         if let Some(trace) = &self.trace {
-            trace.note(self.now, &LogLine::of(erased, &self.to_do[before..]));
+            trace.note(self.now, &LogLine::of(erased, &decisions));
+        }
+        for decision in decisions {
+            self.to_do.put(decision);
         }
     }
 
@@ -277,17 +335,13 @@ impl Engine<'_> {
         self.ends.set(thread.index(), self.now + time, self.sequence);
     }
 
-    /// Begins the next phase of a thread's item; a service without any ends in the same moment.
+    /// Begins the next phase of a thread's item.
     #[inline(always)]
-    fn next_phase(&mut self, thread: ThreadId) {
+    fn next_phase(&mut self, thread: ThreadId, item: &PackedItem) {
         let state = &mut self.threads[thread.index()];
-        let Some(item) = state.item else { return };
         let phase = state.phase;
-        if phase == state.phases {
-            return self.finish(thread, &item);
-        }
         state.phase = phase + 1;
-        match self.floor.work(&item, phase, self.now) {
+        match self.floor.work(item, phase, self.now) {
             Some(Work::Cpu(time)) => {
                 state.on_cpu = true;
                 if self.processors.acquire(thread) {
@@ -307,6 +361,7 @@ impl Engine<'_> {
         }
     }
 
+    #[inline(always)]
     fn finish(&mut self, thread: ThreadId, item: &PackedItem) {
         let state = &mut self.threads[thread.index()];
         state.item = None;
@@ -325,13 +380,14 @@ impl Engine<'_> {
     }
 
     /// Submits an item. The answer is dealt with at once, the other decisions join what is to do.
+    #[inline(always)]
     fn submit(&mut self, item: PackedItem) {
-        let (class, answer) = (self.floor.class(&item), self.to_do.len());
+        let class = self.floor.class(&item);
         self.apply(Event::Submit { class, job: item });
-        match self.to_do.get(answer) {
-            Some(Decision::Queued { ticket }) => self.floor.queued(class, &item, *ticket, self.now),
-            Some(Decision::Refused { .. }) => self.floor.refused(&item, self.now),
-            other => unreachable!("a submission is answered first, not by {other:?}"),
+        match self.to_do.answer.take() {
+            Some(Answer::Queued(ticket)) => self.floor.queued(class, &item, ticket, self.now),
+            Some(Answer::Refused) => self.floor.refused(&item, self.now),
+            None => unreachable!("a submission is answered"),
         }
     }
 
@@ -349,7 +405,13 @@ impl Engine<'_> {
         } else if self.tells_waits {
             self.apply(Event::Wakes { thread });
         }
-        self.next_phase(thread);
+        let state = &self.threads[owner];
+        let Some(item) = state.item else { return };
+        if state.phase == state.phases {
+            self.finish(thread, &item);
+        } else {
+            self.next_phase(thread, &item);
+        }
         self.settle();
         if let Some(thread) = self.ended.take() {
             self.ends.clear(thread.index());

@@ -32,8 +32,6 @@ impl Default for Latency {
 pub struct Recording {
     /// How many values fell into each bucket since the last `settle`.
     counts: Vec<u32>,
-    /// How many those are.
-    counted: u32,
     sum_ns: u128,
     max: Nanos,
     zeros: u64,
@@ -54,12 +52,8 @@ impl Recording {
         let doubled = (64 - SUB_BITS) - (micros | ((1 << SUB_BITS) - 1)).leading_zeros();
         let bucket = ((doubled << (SUB_BITS - 1)) + (micros >> doubled) as u32) as usize;
         match self.counts.get_mut(bucket) {
-            Some(count) => *count += 1,
-            None => self.first_of(bucket),
-        }
-        self.counted += 1;
-        if self.counted == u32::MAX {
-            self.settle();
+            Some(count) if *count < u32::MAX => *count += 1,
+            _ => self.make_room(bucket),
         }
     }
 
@@ -76,28 +70,32 @@ impl Recording {
         self.settled
     }
 
-    /// Counts the first value of a bucket above all others so far.
+    /// Counts a value of a bucket that is above all others so far, or full.
     #[cold]
-    fn first_of(&mut self, bucket: usize) {
+    fn make_room(&mut self, bucket: usize) {
+        self.settle_counts();
         // Whole doublings, so that a rising series does not copy at every step.
         let half = 1 << (SUB_BITS - 1);
-        self.counts.resize((bucket / half + 1) * half, 0);
-        self.counts[bucket] += 1;
+        self.counts.resize(self.counts.len().max((bucket / half + 1) * half), 0);
+        self.counts[bucket] = 1;
     }
 
-    /// Moves what was counted into the histogram.
+    /// Moves what was recorded into the figure.
     #[cold]
     fn settle(&mut self) {
+        self.settle_counts();
+        self.settled.sum_ns += std::mem::take(&mut self.sum_ns);
+        self.settled.max = self.settled.max.max(self.max);
+        self.settled.above_zero = self.settled.count() - self.zeros;
+    }
+
+    fn settle_counts(&mut self) {
         for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
             let doubled = (bucket as u64 >> (SUB_BITS - 1)).saturating_sub(1);
             let micros = (bucket as u64 - (doubled << (SUB_BITS - 1))) << doubled;
             self.settled.histogram.record_n(micros, u64::from(*count)).expect("the histogram grows as needed");
             *count = 0;
         }
-        self.settled.sum_ns += std::mem::take(&mut self.sum_ns);
-        self.settled.max = self.settled.max.max(self.max);
-        self.settled.above_zero += u64::from(self.counted) - std::mem::take(&mut self.zeros);
-        self.counted = 0;
     }
 }
 

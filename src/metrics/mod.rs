@@ -183,7 +183,7 @@ impl Metrics {
     /// An item due at `due` begins to wait.
     #[inline(always)]
     pub fn arrived(&mut self, class: ClassId, due: Nanos, now: Nanos) {
-        let now = self.advance(now);
+        self.advance(now);
         let state = &mut self.classes[class.index()];
         let counted_from = due.max(self.measured.from);
         minus(&mut state.waited, counted_from);
@@ -220,7 +220,7 @@ impl Metrics {
     /// now has waited longest.
     #[inline(always)]
     pub fn started(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
-        let now = self.advance(now);
+        self.advance(now);
         let state = &mut self.classes[class.index()];
         if due < self.measured.from {
             state.carried.waited(now.since(self.measured.from));
@@ -239,7 +239,7 @@ impl Metrics {
 
     /// The client of a waiting item gives up; see [`Metrics::started`].
     pub fn gave_up(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
-        let now = self.advance(now);
+        self.advance(now);
         let state = &mut self.classes[class.index()];
         if due < self.measured.from {
             state.carried.waited(now.since(self.measured.from));
@@ -255,7 +255,7 @@ impl Metrics {
     /// A thread is done with an item, due at `due`, that it began at `started`; `outcome` is served or lost.
     #[inline(always)]
     pub fn finished(&mut self, class: ClassId, due: Nanos, started: Nanos, outcome: Outcome, now: Nanos) {
-        let now = self.advance(now);
+        self.advance(now);
         let state = &mut self.classes[class.index()];
         plus(&mut state.held, now);
         if due < self.measured.from {
@@ -318,15 +318,14 @@ impl Metrics {
         self.classes.iter().map(|class| class.held_at(now)).collect()
     }
 
-    /// Moves time on, opening the episodes and taking the time-line moments that lie on the way. The answer is the
-    /// time that counts: it never goes back.
+    /// Moves time on, opening the episodes and taking the time-line moments that lie on the way.
     #[inline(always)]
-    fn advance(&mut self, now: Nanos) -> Nanos {
+    fn advance(&mut self, now: Nanos) {
+        debug_assert!(now >= self.now, "time goes back");
         if now >= self.next_check {
             self.check_until(now);
         }
-        self.now = self.now.max(now);
-        self.now
+        self.now = now;
     }
 
     #[cold]
@@ -376,7 +375,8 @@ impl Metrics {
         waiting: impl IntoIterator<Item = (ClassId, Nanos)>,
         in_service: impl IntoIterator<Item = (ClassId, Nanos, Nanos)>,
     ) -> Summary {
-        let end = self.advance(end);
+        let end = end.max(self.now);
+        self.advance(end);
         if self.measured.begins_by(Nanos::MAX) {
             // The run ended before anything was to be measured.
             self.begin_to_measure(end);

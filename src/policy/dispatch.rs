@@ -32,7 +32,7 @@ mod queue;
 
 use std::collections::VecDeque;
 
-pub use events::{Decision, Event, Ticket};
+pub use events::{Decision, Decisions, Event, Ticket};
 pub use laws::Laws;
 use queue::{Packet, Queue};
 
@@ -218,12 +218,12 @@ impl<J> Dispatch<J> {
         }
     }
 
-    /// Tells what happened; the decisions are appended to `out` in the order in which they are to be carried out.
+    /// Tells what happened; the decisions are put into `out` (a vector, mostly) in the order in which they are to be carried out.
     ///
     /// # Panics
     /// On an event that cannot be (a thread that is not busy finishes): that is a bug of the caller.
     #[inline(always)]
-    pub fn apply(&mut self, event: Event<J>, out: &mut Vec<Decision<J>>) {
+    pub fn apply(&mut self, event: Event<J>, out: &mut impl Decisions<J>) {
         match event {
             Event::Submit { class, job } => self.submit(class, job, out),
             Event::GiveUp { ticket } => self.give_up(ticket, out),
@@ -358,17 +358,26 @@ impl<J> Dispatch<J> {
     }
 
     #[inline(always)]
-    fn submit(&mut self, class: ClassId, job: J, out: &mut Vec<Decision<J>>) {
-        let state = &self.classes[class.index()];
-        let room = state.counts.waiting < state.max_waiting && self.room_for_all();
+    fn submit(&mut self, class: ClassId, job: J, out: &mut impl Decisions<J>) {
         // An item that a thread can take at once needs no room to wait in.
-        let taken = room || self.would_start_at_once(class);
-        if !taken {
-            out.push(Decision::Refused { job });
+        let at_once = self.would_start_at_once(class);
+        let state = &self.classes[class.index()];
+        if !at_once && (state.counts.waiting >= state.max_waiting || !self.room_for_all()) {
+            out.put(Decision::Refused { job });
             return;
         }
         let seq = self.next_seq;
         self.next_seq += 1;
+        if at_once && let Some(thread) = self.idle.pop() {
+            // What follows below would come to the same: queue and port are empty.
+            out.put(Decision::Queued { ticket: Ticket { seq, class } });
+            let state = &mut self.classes[class.index()];
+            if matches!(state.kind, Kind::WorkQueue { .. }) {
+                state.counts.granted += 1;
+            }
+            self.begin(thread, class, 1, seq, job, out);
+            return;
+        }
         let state = &mut self.classes[class.index()];
         state.counts.waiting += 1;
         state.queue.push(seq, job);
@@ -377,7 +386,7 @@ impl<J> Dispatch<J> {
             (Order::Port, Kind::WorkQueue { .. }) => self.post(class),
             _ => self.mark(class),
         }
-        out.push(Decision::Queued { ticket: Ticket { seq, class } });
+        out.put(Decision::Queued { ticket: Ticket { seq, class } });
     }
 
     /// Whether an item of `class` that arrives now is served without waiting.
@@ -398,11 +407,11 @@ impl<J> Dispatch<J> {
         self.waiting_room.is_none_or(|room| waiting() < room)
     }
 
-    fn give_up(&mut self, ticket: Ticket, out: &mut Vec<Decision<J>>) {
+    fn give_up(&mut self, ticket: Ticket, out: &mut impl Decisions<J>) {
         let Some(class) = self.classes.get_mut(ticket.class.index()) else { return };
         let Some(job) = class.queue.take(ticket.seq) else { return };
         class.counts.waiting -= 1;
-        out.push(Decision::Left { job });
+        out.put(Decision::Left { job });
         if self.order != Order::Port {
             self.mark(ticket.class);
         } else if class.kind == Kind::Requests {
@@ -418,7 +427,7 @@ impl<J> Dispatch<J> {
     }
 
     #[inline(always)]
-    fn finish(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+    fn finish(&mut self, thread: ThreadId, out: &mut impl Decisions<J>) {
         let Thread::Busy { class, served_in_turn, waits } = self.threads[thread.index()] else {
             panic!("{thread:?} finishes but is not busy");
         };
@@ -445,7 +454,7 @@ impl<J> Dispatch<J> {
 
     /// A thread comes to the port: it takes the head, or waits there, or ends if it is one too many.
     #[inline(always)]
-    fn ask(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+    fn ask(&mut self, thread: ThreadId, out: &mut impl Decisions<J>) {
         if self.live > self.goal {
             self.retire(thread, out);
         } else if self.runnable < self.runnable_limit
@@ -455,12 +464,12 @@ impl<J> Dispatch<J> {
         } else {
             self.threads[thread.index()] = Thread::Idle;
             self.idle.push(thread);
-            out.push(Decision::Idle { thread });
+            out.put(Decision::Idle { thread });
         }
     }
 
     /// Hands packets to idle threads, the most recent first, as long as the runnable limit allows.
-    fn release_idle(&mut self, out: &mut Vec<Decision<J>>) {
+    fn release_idle(&mut self, out: &mut impl Decisions<J>) {
         while !self.idle.is_empty() && self.runnable < self.runnable_limit {
             let Some(class) = self.next_class() else { break };
             let thread = self.idle.pop().expect("an idle thread");
@@ -473,7 +482,7 @@ impl<J> Dispatch<J> {
         }
     }
 
-    fn grow(&mut self, out: &mut Vec<Decision<J>>) {
+    fn grow(&mut self, out: &mut impl Decisions<J>) {
         while self.idle.is_empty() && self.live + self.starting < self.goal && self.startable() > self.starting as usize
         {
             let thread = self.free_threads.pop().unwrap_or_else(|| {
@@ -482,17 +491,31 @@ impl<J> Dispatch<J> {
             });
             self.threads[thread.index()] = Thread::Starting;
             self.starting += 1;
-            out.push(Decision::Create { thread });
+            out.put(Decision::Create { thread });
         }
     }
 
     /// `thread` serves the item at the head of `class`.
     #[inline(always)]
-    fn start(&mut self, thread: ThreadId, class: ClassId, served_in_turn: u32, out: &mut Vec<Decision<J>>) {
+    fn start(&mut self, thread: ThreadId, class: ClassId, served_in_turn: u32, out: &mut impl Decisions<J>) {
         let state = &mut self.classes[class.index()];
         let (seq, job) = state.queue.pop().expect("an item waits");
+        state.counts.waiting -= 1;
+        self.begin(thread, class, served_in_turn, seq, job, out);
+    }
+
+    #[inline(always)]
+    fn begin(
+        &mut self,
+        thread: ThreadId,
+        class: ClassId,
+        served_in_turn: u32,
+        seq: u64,
+        job: J,
+        out: &mut impl Decisions<J>,
+    ) {
+        let state = &mut self.classes[class.index()];
         let counts = &mut state.counts;
-        counts.waiting -= 1;
         counts.busy_threads += 1;
         self.laws.overtaken += u64::from(state.last_started.is_some_and(|last| last >= seq));
         self.laws.above_cap += u64::from(counts.busy_threads > state.highest_cap);
@@ -503,7 +526,7 @@ impl<J> Dispatch<J> {
         if self.order != Order::Port {
             self.mark(class);
         }
-        out.push(Decision::Start { thread, class, seq, job });
+        out.put(Decision::Start { thread, class, seq, job });
     }
 
     /// Posts as many thread requests as the rule allows. The one place where a work queue's cap is enforced.
@@ -568,10 +591,10 @@ impl<J> Dispatch<J> {
         self.classes[class.index()].counts.waiting += 1;
     }
 
-    fn retire(&mut self, thread: ThreadId, out: &mut Vec<Decision<J>>) {
+    fn retire(&mut self, thread: ThreadId, out: &mut impl Decisions<J>) {
         self.live -= 1;
         self.forget(thread);
-        out.push(Decision::Retire { thread });
+        out.put(Decision::Retire { thread });
     }
 
     fn forget(&mut self, thread: ThreadId) {

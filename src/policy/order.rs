@@ -56,6 +56,7 @@ pub struct Head {
 }
 
 /// The class that gets a thread, when `idle` threads serve nobody. Not for [`Order::Port`], which has no heads.
+#[inline(always)]
 pub fn next(order: Order, idle: u32, heads: impl Iterator<Item = Head>) -> Option<ClassId> {
     match order {
         Order::Port => None,
@@ -66,11 +67,13 @@ pub fn next(order: Order, idle: u32, heads: impl Iterator<Item = Head>) -> Optio
 }
 
 /// Smallest priority; among equals the oldest item.
+#[inline(always)]
 fn by_priority(heads: impl Iterator<Item = Head>) -> Option<ClassId> {
     heads.min_by_key(|head| (head.priority, head.seq)).map(|head| head.class)
 }
 
 /// The oldest item.
+#[inline(always)]
 fn oldest(heads: impl Iterator<Item = Head>) -> Option<ClassId> {
     heads.min_by_key(|head| head.seq).map(|head| head.class)
 }

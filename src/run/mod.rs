@@ -151,6 +151,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             log_decisions: 0,
             trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
             burn_cpu: options.burn_cpu,
+            ..Options::default()
         };
         if let Some(trace) = &options.trace {
             trace.begin(options.engine.name(), &plan);

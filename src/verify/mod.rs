@@ -9,6 +9,7 @@ pub mod case;
 pub mod coverage;
 pub mod figures;
 pub mod judge;
+pub mod parity;
 pub mod recorder;
 pub mod replicate;
 pub mod table;

@@ -4,7 +4,7 @@
 //! `workload` alone; the types are built by `scenario`.
 
 use super::distribution::{Distribution, exponential};
-use crate::rng::{Stream, StreamKey};
+use crate::rng::{Stream, StreamKey, Streams};
 use crate::time::Nanos;
 
 /// Purposes of the streams of one source. Part of what makes draws addressable: never renumber.
@@ -172,6 +172,7 @@ fn piece_rate(piece: RatePiece, end: Option<Nanos>, local: Nanos) -> f64 {
 #[derive(Debug)]
 pub(super) struct ArrivalTimes {
     key: StreamKey,
+    gaps: Streams,
     pattern: Pattern,
     batch: u32,
     until: Nanos,
@@ -187,6 +188,7 @@ impl ArrivalTimes {
     pub(super) fn new(key: StreamKey, pattern: Pattern, batch: u32, until: Nanos) -> ArrivalTimes {
         let mut times = ArrivalTimes {
             key,
+            gaps: key.streams(purpose::GAP),
             pattern,
             batch: batch.max(1),
             until,
@@ -209,7 +211,7 @@ impl ArrivalTimes {
             self.left_in_batch -= 1;
             return Some(self.now);
         }
-        let mut stream = self.key.stream(self.drawn, purpose::GAP);
+        let mut stream = self.gaps.of(self.drawn);
         self.drawn += 1;
         let next = match &self.pattern {
             Pattern::Gaps(gap) => Some(self.now + gap.draw(&mut stream)),

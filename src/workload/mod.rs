@@ -19,11 +19,11 @@ use crate::calendar::Calendar;
 use crate::ids::{ClassId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::problem::Problem;
-use crate::rng::StreamKey;
+use crate::rng::{StreamKey, Streams};
 use crate::time::Nanos;
 use arrivals::{ArrivalTimes, purpose};
 pub use items::{Item, PackedItem};
-use journey::{Arrivals, Journey, LoadSpec, PhaseKind, Then, TraceInput, command};
+use journey::{Arrivals, Journey, LoadSpec, PhaseKind, ScriptStep, Then, TraceInput, command};
 use logs::{Trace, TraceOptions, TraceRow, TraceService};
 
 /// What a thread does next for an item.
@@ -74,6 +74,12 @@ struct TraceFeed {
 #[derive(Debug)]
 struct SourceState {
     key: StreamKey,
+    /// Those of the first phase of the first step, of which there are most.
+    first_phases: Streams,
+    /// Where its messages enter; `None` for sessions and rows.
+    enters: Option<StageId>,
+    /// Its clients, where it is closed.
+    population: Option<u32>,
     feed: Feed,
     journeys: u64,
 }
@@ -143,7 +149,16 @@ impl Workload {
                     Feed::Trace(Box::new(TraceFeed { rows: open(trace, until)?, next: None, homeless: 0 }))
                 }
             };
-            load.sources.push(SourceState { key, feed, journeys: 0 });
+            let first_phases = key.streams(phase_purpose(0, 0));
+            let enters = match source.journey {
+                Journey::Message(stage) => Some(stage),
+                Journey::Session { .. } | Journey::Row => None,
+            };
+            let population = match source.arrivals {
+                Arrivals::Closed { population, .. } => Some(population),
+                Arrivals::Open { .. } | Arrivals::Trace(_) => None,
+            };
+            load.sources.push(SourceState { key, first_phases, enters, population, feed, journeys: 0 });
             match &source.arrivals {
                 Arrivals::Closed { population, .. } => {
                     for client in 0..u64::from(*population) {
@@ -156,14 +171,13 @@ impl Workload {
         Ok(load)
     }
 
-    /// When the next item is due.
+    /// When the next item is due; [`Nanos::MAX`] where none will be.
     #[must_use]
     #[inline(always)]
-    pub fn next_due(&self) -> Option<Nanos> {
-        let begins = self.begins.first().map(|(at, _)| at);
+    pub fn next_due(&self) -> Nanos {
         match self.put_off.peek() {
-            None => begins,
-            Some(coming) => Some(begins.map_or(coming.due, |at| at.min(coming.due))),
+            None => self.begins.first_at(),
+            Some(coming) => self.begins.first_at().min(coming.due),
         }
     }
 
@@ -195,10 +209,13 @@ impl Workload {
         state.journeys += 1;
         let row = match &mut state.feed {
             Feed::Trace(feed) => feed.next.take(),
-            _ => None,
+            _ => {
+                self.plan_next(source);
+                return Some(self.first_item(source, number, due));
+            }
         };
         self.plan_next(source);
-        let Some(row) = row else { return Some(self.first_item(source, number, due)) };
+        let row = row?;
         let item = self.row_item(source, number, &row);
         if let (None, Feed::Trace(feed)) = (item, &mut self.sources[source.index()].feed) {
             feed.homeless += 1;
@@ -225,8 +242,11 @@ impl Workload {
     #[inline(always)]
     pub fn work(&self, item: &PackedItem, phase: u32, now: Nanos) -> Option<Work> {
         let stage = &self.spec.stages[item.stage.index()];
-        let key = self.sources[item.source().index()].key;
-        let stream = || key.stream(item.number(), phase_purpose(item.step, phase));
+        let source = &self.sources[item.source().index()];
+        let stream = || match phase_purpose(item.step, phase) {
+            0 => source.first_phases.of(item.number()),
+            purpose => source.key.stream(item.number(), purpose),
+        };
         if let Some(given) = item.given() {
             // Guess: the time that a log gives is spent waiting, for whatever the stage's first wait is for.
             let on = stage.phases.iter().find_map(|p| match p.kind {
@@ -280,7 +300,7 @@ impl Workload {
             self.put_off(follower);
             return After::default();
         }
-        if let Arrivals::Closed { population, .. } = self.spec.sources[item.source().index()].arrivals {
+        if let Some(population) = self.sources[item.source().index()].population {
             // Session k of client c is journey k * population + c.
             self.begin_session(item.source(), item.number() + u64::from(population), now);
         }
@@ -393,17 +413,30 @@ impl Workload {
         })
     }
 
+    #[inline(always)]
     fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> PackedItem {
-        let (stage, messages) = match &self.spec.sources[source.index()].journey {
-            Journey::Message(stage) => (*stage, 0),
-            Journey::Session { script, messages: (least, most), .. } => {
-                let mut stream = self.sources[source.index()].key.stream(number, purpose::SESSION);
-                let span = f64::from(most - least) + 1.0;
-                let messages = least + (stream.unit() * span) as u32;
-                (command(script, messages, 0).unwrap_or(script[0].stage), messages)
-            }
+        if let Some(stage) = self.sources[source.index()].enters {
+            return PackedItem::first(source, number, stage, due, 0);
+        }
+        match &self.spec.sources[source.index()].journey {
+            Journey::Message(stage) => PackedItem::first(source, number, *stage, due, 0),
+            Journey::Session { script, messages, .. } => self.first_command(source, number, due, script, *messages),
             Journey::Row => unreachable!("a trace's rows bring their own stages"),
-        };
+        }
+    }
+
+    fn first_command(
+        &self,
+        source: SourceId,
+        number: u64,
+        due: Nanos,
+        script: &[ScriptStep],
+        (least, most): (u32, u32),
+    ) -> PackedItem {
+        let mut stream = self.sources[source.index()].key.stream(number, purpose::SESSION);
+        let span = f64::from(most - least) + 1.0;
+        let messages = least + (stream.unit() * span) as u32;
+        let stage = command(script, messages, 0).unwrap_or(script[0].stage);
         // A mailbox of a scenario holds 10,000 messages at most.
         PackedItem::first(source, number, stage, due, messages as u16)
     }

@@ -8,7 +8,6 @@
 //! injector and a worker that submits a follower take the pool's inside it.
 
 mod clock;
-mod crowd;
 mod host;
 mod processors;
 
@@ -19,9 +18,10 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::clock::{Clock, Waited};
-use self::crowd::{Crowd, Due, ItemKey};
 use self::host::HostMeter;
 use self::processors::SharedProcessors;
+use super::crowd::{Crowd, Due, ItemKey};
+use super::recording::Recorder;
 use super::{EngineError, Options, RunOutput};
 use crate::ids::ClassId;
 use crate::item::Outcome;
@@ -29,7 +29,7 @@ use crate::metrics::host::HostNoise;
 use crate::plan::Plan;
 use crate::pool::{AtqPool, SpawnError, blocking};
 use crate::time::Nanos;
-use crate::workload::Work;
+use crate::workload::{Item, Work};
 
 /// The most real threads that a run creates.
 pub const THREADS_CEILING: u32 = 2_000;
@@ -48,6 +48,7 @@ struct Machine {
     pool: OnceLock<AtqPool>,
     processors: SharedProcessors,
     burn_cpu: bool,
+    recorder: Option<Arc<Recorder>>,
     /// Threads that exist, as the pool last said.
     live: Arc<AtomicU32>,
     /// The emulated moment until which the injector means to sleep.
@@ -73,12 +74,14 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
         pool: OnceLock::new(),
         processors: SharedProcessors::new(plan.machine.processors),
         burn_cpu: options.burn_cpu,
+        recorder: options.recorder.clone(),
         live: Arc::clone(&live),
         injector_wakes_at: AtomicU64::new(0),
         injector: std::thread::current(),
         no_threads: false.into(),
         clock,
     });
+    machine.floor.lock().observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
     let hook_clock = Arc::clone(&machine.clock);
     let mut builder = AtqPool::builder();
     if let Some(trace) = options.trace.clone() {
@@ -174,7 +177,7 @@ impl Machine {
             let tick = now + self.clock.emulated(TICK);
             let wake = {
                 let floor = self.floor.lock();
-                let wake = floor.next_due().unwrap_or(Nanos::MAX).min(tick).min(end);
+                let wake = floor.next_due().min(tick).min(end);
                 // Ordering: Relaxed; written and read under the floor's lock.
                 self.injector_wakes_at.store(wake.0, Ordering::Relaxed);
                 wake
@@ -205,7 +208,7 @@ impl Machine {
                 Due::GiveUp(key, ticket) => {
                     // Where a thread has just taken the item, it is served after all.
                     if self.pool().withdraw(ticket).is_some() {
-                        let now = self.clock.now();
+                        let now = self.clock.now().min(self.plan.duration);
                         floor.gave_up(key, now);
                     }
                 }
@@ -217,7 +220,7 @@ impl Machine {
     fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Crowd>, key: ItemKey, class: ClassId) {
         let machine = Arc::clone(self);
         let result = self.pool().spawn(class, move || machine.serve(key));
-        let now = self.clock.now();
+        let now = self.clock.now().min(self.plan.duration);
         // Ordering: Relaxed; see where the gauge is stored.
         floor.live_threads(self.live.load(Ordering::Relaxed), now);
         match result {
@@ -235,13 +238,14 @@ impl Machine {
 
     /// Serves one item, on a thread of the pool.
     fn serve(self: &Arc<Machine>, key: ItemKey) {
-        let mut at = {
+        let (mut at, item) = {
             let mut floor = self.floor.lock();
             let now = self.clock.now();
-            if !floor.started(key, now) {
+            // What happens between the end and the closing of the floor is no part of the run.
+            if now >= self.plan.duration || !floor.started(key, now) {
                 return;
             }
-            now
+            (now, floor.item(key))
         };
         let mut lost = LostOnPanic { machine: self, key, armed: true };
         let mut phase = 0;
@@ -249,7 +253,7 @@ impl Machine {
             let work = self.floor.lock().work(key, phase, at);
             let ended = match work {
                 None => break,
-                Some(Work::Cpu(time)) => self.hold_processor(&mut at, time),
+                Some(Work::Cpu(time)) => self.hold_processor(item.as_ref(), &mut at, time),
                 Some(Work::Wait(time)) => blocking(|| self.hold_thread(&mut at, time)),
             };
             if ended {
@@ -269,12 +273,15 @@ impl Machine {
     fn finish(self: &Arc<Machine>, key: ItemKey, outcome: Outcome) {
         let mut floor = self.floor.lock();
         let now = self.clock.now();
+        if now >= self.plan.duration {
+            return;
+        }
         if let Some(next) = floor.finished(key, outcome, now) {
             let class = floor.class(next);
             self.submit(&mut floor, next, class);
         }
         // A follower that comes after a think time may be due before the injector means to wake.
-        let next_due = floor.next_due().unwrap_or(Nanos::MAX);
+        let next_due = floor.next_due();
         // Ordering: Relaxed; written and read under the floor's lock.
         let wakes_at = Nanos(self.injector_wakes_at.load(Ordering::Relaxed));
         drop(floor);
@@ -296,11 +303,11 @@ impl Machine {
     }
 
     /// A `cpu` phase: the thread takes a processor and keeps it. `true`: the run is over.
-    fn hold_processor(&self, at: &mut Nanos, time: Nanos) -> bool {
-        match self.processors.acquire(&self.clock) {
-            None => return true,
-            Some(true) => *at = self.clock.now(),
-            Some(false) => {}
+    fn hold_processor(&self, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
+        let Some(grant) = self.processors.acquire(&self.clock) else { return true };
+        if grant.began > grant.asked {
+            // The processor has been the thread's since it was given up to it, not since the thread noticed.
+            *at = grant.began;
         }
         let ended = if self.burn_cpu {
             let until = *at + time;
@@ -312,7 +319,10 @@ impl Machine {
         } else {
             self.hold_thread(at, time)
         };
-        self.processors.release();
+        let released = self.processors.release(&self.clock);
+        if let (Some(recorder), Some(item)) = (&self.recorder, item) {
+            recorder.held_processor(item, grant.asked, grant.began, (!ended).then_some(released));
+        }
         ended
     }
 
@@ -321,7 +331,7 @@ impl Machine {
         let pool = self.pool();
         let mut floor = self.floor.lock();
         let end = if interrupted { self.clock.now().min(self.plan.duration) } else { self.plan.duration };
-        let behind = floor.next_due().map_or(Nanos::ZERO, |due| end.since(due));
+        let behind = end.since(floor.next_due());
         let mut summary = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);

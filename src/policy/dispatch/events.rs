@@ -131,6 +131,18 @@ pub enum Decision<J> {
     },
 }
 
+/// Where decisions go, in the order in which they are to be carried out.
+pub trait Decisions<J> {
+    /// One more.
+    fn put(&mut self, decision: Decision<J>);
+}
+
+impl<J> Decisions<J> for Vec<Decision<J>> {
+    fn put(&mut self, decision: Decision<J>) {
+        self.push(decision);
+    }
+}
+
 impl<J> Event<J> {
     /// The event without the job, for a log.
     #[must_use]

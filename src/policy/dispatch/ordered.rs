@@ -23,14 +23,19 @@ impl<J> Dispatch<J> {
     }
 
     /// The class whose head the order gives to a free thread.
+    #[inline(always)]
     pub(super) fn pop_ordered(&mut self) -> Option<ClassId> {
         let free = self.free_threads();
-        let heads = ready_classes(&self.ready).map(|id| {
+        let head = |id: ClassId| {
             let class = &self.classes[id.index()];
             let seq = class.queue.front_seq().expect("a class that is ready has a head");
             Head { class: id, seq, priority: class.priority, keep_free: class.keep_free }
-        });
-        let picked = order::next(self.order, free, heads)?;
+        };
+        let picked = match self.ready[..] {
+            // Up to 64 classes: the same, without the outer loop.
+            [bits] => order::next(self.order, free, Bits { first: 0, left: bits }.map(head)),
+            _ => order::next(self.order, free, ready_classes(&self.ready).map(head)),
+        }?;
         let class = &mut self.classes[picked.index()];
         if matches!(class.kind, Kind::WorkQueue { .. }) {
             class.counts.granted += 1;
@@ -39,7 +44,7 @@ impl<J> Dispatch<J> {
     }
 
     /// Notes whether the head of `class` may start as far as its cap goes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn mark(&mut self, class: ClassId) {
         if self.order == Order::Port {
             return;
@@ -64,14 +69,25 @@ impl<J> Dispatch<J> {
 
 /// The classes whose bits are set.
 fn ready_classes(ready: &[u64]) -> impl Iterator<Item = ClassId> + '_ {
-    ready.iter().enumerate().flat_map(|(word, bits)| {
-        let mut left = *bits;
-        std::iter::from_fn(move || {
-            let bit = left.trailing_zeros();
-            (left != 0).then(|| {
-                left &= left - 1;
-                ClassId((word * 64) as u16 + bit as u16)
-            })
-        })
-    })
+    ready.iter().enumerate().flat_map(|(word, bits)| Bits { first: (word * 64) as u16, left: *bits })
+}
+
+/// The classes whose bits are set in one word.
+struct Bits {
+    first: u16,
+    left: u64,
+}
+
+impl Iterator for Bits {
+    type Item = ClassId;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<ClassId> {
+        if self.left == 0 {
+            return None;
+        }
+        let bit = self.left.trailing_zeros() as u16;
+        self.left &= self.left - 1;
+        Some(ClassId(self.first + bit))
+    }
 }

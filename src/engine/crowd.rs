@@ -1,10 +1,12 @@
-//! The items of a run on real threads, under one lock: which of them wait, and which are in service.
+//! The items of a run by key: which of them wait, and which are in service.
 //!
-//! The pool knows closures, not items; so this keeps the items by key, beside the pool, and the due times of those that
-//! wait. Not the load and not the memory of the run, which are the floor's. Called by the rest of `threaded`.
+//! Where events take time, as on real threads and in their twin, an item has left the policy's queue before it begins; so
+//! these engines keep their items here, beside the policy, with the due times of those that wait. Not the load and not
+//! the memory of the run, which are the floor's. Called by `threaded` and `twin`.
 
-use super::super::EngineError;
-use super::super::floor::{self, Floor};
+use super::EngineError;
+use super::floor::{self, Floor};
+use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::Summary;
@@ -12,7 +14,7 @@ use crate::metrics::backlog::Backlog;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
-use crate::workload::{PackedItem, Work};
+use crate::workload::{Item, PackedItem, Work};
 
 /// The most items that are counted after the end. More are left only by a flood that no host could release.
 const UNRELEASED_MOST: u32 = 1_000_000;
@@ -41,7 +43,7 @@ struct Slot {
 }
 
 /// Something whose time has come.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// This item is to be submitted. Its due time is given for the measurement of lateness.
     Submit(ItemKey, ClassId, Nanos),
@@ -56,17 +58,34 @@ pub(super) struct Crowd {
     slots: Vec<Slot>,
     free: Vec<u32>,
     backlogs: Vec<Backlog>,
+    /// The last moment that was told: threads come to the lock in any order, and time never goes back.
+    now: Nanos,
     closed: bool,
 }
 
 impl Crowd {
     pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
-        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, closed: false })
+        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, now: Nanos::ZERO, closed: false })
     }
 
-    /// When the next thing is due.
-    pub(super) fn next_due(&self) -> Option<Nanos> {
+    /// From now on somebody is told of every item; `None` for nobody.
+    pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
+        self.floor.observe(observer);
+    }
+
+    /// The item, wherever it is.
+    pub(super) fn item(&self, key: ItemKey) -> Option<Item> {
+        match place(&self.slots, key)? {
+            Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _) => {
+                Some(item.item(self.floor.class(item)))
+            }
+            Place::Free => None,
+        }
+    }
+
+    /// When the next thing is due; [`Nanos::MAX`] where nothing will be.
+    pub(super) fn next_due(&self) -> Nanos {
         self.floor.next_due()
     }
 
@@ -98,6 +117,7 @@ impl Crowd {
 
     /// The pool took the item in.
     pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
         let class = self.floor.class(&item);
         let position = self.backlogs[class.index()].join(item.due);
@@ -107,6 +127,7 @@ impl Crowd {
 
     /// The pool had no room for the item.
     pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
         self.floor.refused(&item, now);
@@ -114,6 +135,7 @@ impl Crowd {
 
     /// The client has given up, and the pool has let the item go.
     pub(super) fn gave_up(&mut self, key: ItemKey, now: Nanos) {
+        let now = self.not_before(now);
         let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
         let oldest = self.leaves(&item, position);
@@ -122,6 +144,7 @@ impl Crowd {
 
     /// A thread begins the item. `false`: the run is over.
     pub(super) fn started(&mut self, key: ItemKey, now: Nanos) -> bool {
+        let now = self.not_before(now);
         if self.closed {
             return false;
         }
@@ -147,6 +170,7 @@ impl Crowd {
 
     /// A thread is done with the item. The answer is an item that is due at once.
     pub(super) fn finished(&mut self, key: ItemKey, outcome: Outcome, now: Nanos) -> Option<ItemKey> {
+        let now = self.not_before(now);
         if self.closed {
             return None;
         }
@@ -166,11 +190,13 @@ impl Crowd {
 
     /// How many threads exist.
     pub(super) fn live_threads(&mut self, live: u32, now: Nanos) {
+        let now = self.not_before(now);
         self.floor.live_threads(live, now);
     }
 
     /// Ends the run: nothing is remembered after this.
     pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
+        let end = self.not_before(end);
         self.closed = true;
         let mut waiting = self.count_unreleased(plan, end);
         let mut in_service = Vec::new();
@@ -212,6 +238,11 @@ impl Crowd {
     /// Rows of logs used and skipped so far.
     pub(super) fn trace_lines(&self) -> Vec<String> {
         self.floor.trace_lines()
+    }
+
+    fn not_before(&mut self, now: Nanos) -> Nanos {
+        self.now = self.now.max(now);
+        self.now
     }
 
     /// The item waits no more. The answer is the due time of the oldest that does.
