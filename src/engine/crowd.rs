@@ -66,7 +66,14 @@ pub(super) struct Crowd {
 impl Crowd {
     pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
-        Ok(Crowd { floor: Floor::new(plan)?, slots: Vec::new(), free: Vec::new(), backlogs, now: Nanos::ZERO, closed: false })
+        Ok(Crowd {
+            floor: Floor::new(plan)?,
+            slots: Vec::new(),
+            free: Vec::new(),
+            backlogs,
+            now: Nanos::ZERO,
+            closed: false,
+        })
     }
 
     /// From now on somebody is told of every item; `None` for nobody.

@@ -71,7 +71,7 @@ const fn system(case: &'static str, method: Method, items: f64) -> System {
     System { case, method, items, quick: false }
 }
 
-/// What is looked at. Ten runs together are as long as a mean wait needs to be known to 5 to 10 %: shorter ones have
+/// What is looked at. Ten runs together are as long as a mean wait needs to be known to 5 to 15 %: shorter ones have
 /// means that are too skewed for Student's t, which supposes normal ones. A single run has 14 or 15 batches of at least
 /// the length that `metrics::trust` asks for.
 pub const SYSTEMS: &[System] = &[
@@ -88,7 +88,7 @@ pub const SYSTEMS: &[System] = &[
     System { case: "mm1_rho0.5", method: Method::OneRun, items: 8_000.0, quick: true },
     system("mm1_rho0.8", Method::OneRun, 60_000.0),
     system("mmc_c4_rho0.8", Method::OneRun, 60_000.0),
-    System { case: "mm1_rho0.8", method: Method::TooShort, items: 5_000.0, quick: true },
+    System { case: "mm1_rho0.8", method: Method::TooShort, items: 1_000.0, quick: true },
 ];
 
 /// A figure of which reports show intervals, the exact figure that it is near, and what the exact one is multiplied by
