@@ -31,7 +31,8 @@ coverage *ARGS:
 # Property tests with many more cases; the laws first with the checks of a debug build (minutes)
 long-properties:
     PROPTEST_CASES=3000 cargo test --test laws
-    PROPTEST_CASES=20000 cargo test --release --test laws --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
+    PROPTEST_CASES=8000 cargo test --release --test laws
+    PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
 
 # Licences, sources, duplicate and wildcard versions (needs cargo-deny)
 deny:
