@@ -1,18 +1,25 @@
 //! Question: how fast is the engine in virtual time beside a loop that is written by hand for the one piece of work?
 //!
 //! Workload: M/M/20, and seven classes of which two are capped (`benches/works`). After criterion's figures the two take
-//! turns for some rounds, and their ratio is printed: it is what counts, since both see the same machine. Other
-//! simulators are compared by `just peers`.
+//! turns for some rounds, and their ratio is printed: it is what counts, since both see the same machine. Then 24 hours of
+//! the shipped `kb281868` take turns with the seven classes, per phase of a service. Other simulators: `just peers`.
 
+use std::any::Any;
 use std::time::{Duration, Instant};
 
+use atqsim::engine::observer::Observer;
+use atqsim::engine::{Options, virtual_time};
+use atqsim::item::Outcome;
+use atqsim::scenario::{Base, Overrides, builtin, read};
+use atqsim::time::Nanos;
+use atqsim::workload::{Item, JourneyEnd};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 mod works;
 
-use works::{Outcome, Work, engine, heap_loop};
+use works::{Work, engine, heap_loop};
 
-const CUSTOMERS: u64 = 200_000;
+const CUSTOMERS: u64 = 1_000_000;
 const ROUNDS: u64 = 9;
 
 fn bench(c: &mut Criterion) {
@@ -27,6 +34,55 @@ fn bench(c: &mut Criterion) {
         group.bench_function("heap loop by hand, tuned", |b| b.iter(|| heap_loop::tuned(work, CUSTOMERS, 1)));
         group.finish();
         ratios(work);
+    }
+    day();
+}
+
+/// What a phase of 24 hours of `kb281868` costs, as a multiple of what one of the seven classes' costs.
+fn day() {
+    let shipped = builtin::find("kb281868").expect("shipped");
+    let day = Overrides { duration: Some(Nanos::from_secs(86_400)), ..Overrides::default() };
+    let (plans, _) = read(shipped.name, shipped.text, &Base::Builtin, &day);
+    let plan = plans.expect("the shipped scenario is sound").swap_remove(0);
+    let counter = Phases { of_stage: plan.load.stages.iter().map(|stage| stage.phases.len() as u64).collect(), all: 0 };
+    let (_, counter) = virtual_time::observe(&plan, &Options::default(), Some(Box::new(counter))).expect("it runs");
+    let counter = counter.expect("it comes back").into_any().downcast::<Phases>().expect("it is what it was");
+    let mut ratios: Vec<f64> = (0..5)
+        .map(|seed| {
+            let seven = engine::plan(&works::B, 1_000_000, seed);
+            let of_seven = 1.0 / speed(&works::B, || engine::run(&seven));
+            let began = Instant::now();
+            virtual_time::run(&plan, &Options::default()).expect("it runs");
+            began.elapsed().as_secs_f64() / counter.all as f64 / of_seven
+        })
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let (least, median, most) = (ratios[0], ratios[2], ratios[4]);
+    println!(
+        "24 h of kb281868, untuned, {} phases: a phase costs {median:.2} (from {least:.2} to {most:.2})",
+        counter.all
+    );
+    println!("times what a phase of work B does\n");
+}
+
+/// Counts the phases of the items that began.
+#[derive(Debug)]
+struct Phases {
+    of_stage: Vec<u64>,
+    all: u64,
+}
+
+impl Observer for Phases {
+    fn arrived(&mut self, _: &Item, _: Nanos) {}
+    fn refused(&mut self, _: &Item, _: Nanos) {}
+    fn gave_up(&mut self, _: &Item, _: Nanos) {}
+    fn started(&mut self, item: &Item, _: Nanos) {
+        self.all += self.of_stage[item.stage.index()];
+    }
+    fn finished(&mut self, _: &Item, _: Outcome, _: Nanos) {}
+    fn journey_ended(&mut self, _: &JourneyEnd, _: Nanos) {}
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }
 
@@ -48,7 +104,7 @@ fn ratios(work: &Work) {
 }
 
 /// Customers per second.
-fn speed(work: &Work, run: impl FnOnce() -> Outcome) -> f64 {
+fn speed(work: &Work, run: impl FnOnce() -> works::Outcome) -> f64 {
     let began = Instant::now();
     let outcome = run();
     let took = began.elapsed().as_secs_f64();

@@ -74,6 +74,8 @@ fn what_cannot_be_is_refused() {
             "1 is not in 2..=100000; an interval needs at least two runs",
         ),
         (&["--burn-cpu", "--engine", "virtual"], "needs real threads"),
+        (&["--max-events", "9"], "add `--engine virtual`"),
+        (&["--max-events", "0", "--engine", "virtual"], "0 is not in 1.."),
         (&["--replications", "many", "--engine", "virtual"], "invalid digit"),
     ] {
         let output = atqsim(&[KB, args].concat());
@@ -81,4 +83,25 @@ fn what_cannot_be_is_refused() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains(message), "{stderr}");
     }
+}
+
+/// A budget of events ends each run exactly there: the same partial report every time, and no other exit code than 1.
+#[test]
+fn a_budget_of_events_gives_a_partial_report() {
+    let cut = |events: &str, more: &[&str]| {
+        let output = atqsim(&[KB, &["--engine", "virtual", "--format", "json", "--max-events", events], more].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        for variant in report["variants"].as_array().unwrap() {
+            assert_eq!((&variant["interrupted"], &variant["violations"]), (&true.into(), &serde_json::json!([])));
+        }
+        let codes: Vec<_> = report["notices"].as_array().unwrap().iter().map(|n| n["code"].clone()).collect();
+        assert!(codes.contains(&"max-events".into()) && !codes.contains(&"interrupted".into()), "{codes:?}");
+        report
+    };
+    let end = |report: &serde_json::Value| report["variants"][0]["end_s"].as_f64().unwrap();
+    let (short, long) = (cut("3000", &[]), cut("9000", &[]));
+    assert!(0.0 < end(&short) && end(&short) < end(&long) && end(&long) < 300.0);
+    assert_eq!(short, cut("3000", &[]));
+    assert_eq!(end(&cut("3000", &["--replications", "3"])), end(&short));
 }

@@ -157,6 +157,9 @@ pub struct OutputArgs {
     /// The most replications that --precision may add up to [default: 1000]
     #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true, requires = "precision")]
     pub max_replications: Option<u32>,
+    /// End each run after so many events (arrivals, ends of phases, time-outs), with a partial report (virtual time only)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
+    pub max_events: Option<u64>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,

@@ -48,7 +48,8 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    let mut refused: Vec<Problem> = replications_refused(args).into_iter().chain(burning_refused(args)).collect();
+    let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
+    let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
         load::show(&refused);
@@ -67,6 +68,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             Engine::Virtual => EngineKind::Virtual,
             Engine::Both => EngineKind::Threads,
         },
+        max_events: args.max_events,
         burn_cpu: args.burn_cpu,
         interrupt: catch_signals()?,
         trace,
@@ -109,6 +111,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             "atqsim: exit code 1: handlers panicked, a variant could not run, or a law was broken; see the report",
         );
         Exit::Failed
+    } else if ran.out_of_events() {
+        complain("atqsim: exit code 1: the events of --max-events are used up; the report is partial");
+        Exit::Failed
     } else if options.interrupt.is_set() {
         Exit::Interrupted
     } else if ran.failed_threshold() {
@@ -116,6 +121,13 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Real threads have no calendar whose events could be counted.
+fn budget_refused(args: &OutputArgs) -> Option<Problem> {
+    let message = "counts the events of virtual time, and real threads have none";
+    let refused = Problem::error(Place::Named("--max-events".into()), message, "add `--engine virtual`");
+    (args.max_events.is_some() && args.engine != Engine::Virtual).then_some(refused)
 }
 
 /// Virtual time has no CPU to burn; a flag that does nothing would be believed.

@@ -36,6 +36,8 @@ pub struct RunOutput {
     pub host: Option<HostNoise>,
     /// The run was ended before its time.
     pub interrupted: bool,
+    /// It was so because [`Options::max_events`] were used up.
+    pub out_of_events: bool,
     /// Threads that the system refused to create.
     pub threads_refused: u32,
     /// Items whose handler panicked.
@@ -128,6 +130,8 @@ pub struct Options<'a> {
     pub log_decisions: usize,
     /// Gets every line of the decision log as it comes.
     pub trace: Option<Arc<dyn Trace>>,
+    /// End the run early after so many events. Virtual time only.
+    pub max_events: Option<u64>,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
     pub burn_cpu: bool,
     /// Hears of every item. Real threads and twins; `virtual_time::observe` takes its observer itself. The recorder

@@ -205,6 +205,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
         counts: (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect(),
         host: None,
         interrupted,
+        out_of_events: false,
         threads_refused: 0,
         panics: engine.panics,
         trace_lines,

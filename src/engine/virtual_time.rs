@@ -110,6 +110,7 @@ struct Engine<'a> {
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
+    out_of_events: bool,
 }
 
 /// Runs a plan in virtual time.
@@ -150,6 +151,7 @@ pub fn observe(
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
+        out_of_events: false,
     };
     engine.floor.observe(observer);
     let interrupted = engine.run(options)?;
@@ -162,6 +164,7 @@ pub fn observe(
         counts,
         host: None,
         interrupted,
+        out_of_events: engine.out_of_events,
         threads_refused: 0,
         panics: engine.panics,
         trace_lines,
@@ -174,6 +177,8 @@ impl Engine<'_> {
     /// The main loop. `true`: interrupted.
     #[inline(always)]
     fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
+        let most = options.max_events.unwrap_or(u64::MAX);
+        let mut look_around = LOOK_AROUND.min(most);
         let (mut events, mut looked_at, mut stands_still) = (0_u64, Nanos::ZERO, 0);
         loop {
             let ends = self.ends.first_at();
@@ -191,7 +196,12 @@ impl Engine<'_> {
                 self.due();
             }
             events += 1;
-            if events % LOOK_AROUND == 0 {
+            if events >= look_around {
+                if events >= most {
+                    self.out_of_events = true;
+                    return Ok(true);
+                }
+                look_around = (events + LOOK_AROUND).min(most);
                 stands_still = if self.now > looked_at { 0 } else { stands_still + 1 };
                 looked_at = self.now;
                 if stands_still * LOOK_AROUND > EVENTS_AT_ONE_MOMENT {
@@ -209,7 +219,7 @@ impl Engine<'_> {
 
     /// Ends the run: tells the memory what still waits and what is in service.
     fn close(&mut self, end: Nanos) -> Summary {
-        let waiting = self.dispatch.withdraw_all().into_iter().map(|(class, item)| (class, item.due));
+        let waiting = self.dispatch.waiting().map(|(class, item)| (class, item.due));
         let in_service =
             self.threads.iter().filter_map(|thread| thread.item.map(|item| (thread.class, item.due, thread.since)));
         let mut summary = self.floor.close(self.plan, end, waiting, in_service);

@@ -316,10 +316,18 @@ impl<J> Dispatch<J> {
         self.classes[class.index()].queue.front()
     }
 
+    /// Every waiting item, class by class, the oldest first.
+    pub fn waiting(&self) -> impl Iterator<Item = (ClassId, &J)> {
+        self.classes
+            .iter()
+            .enumerate()
+            .flat_map(|(at, class)| class.queue.items().map(move |job| (ClassId(at as u16), job)))
+    }
+
     /// Whether an item still waits.
     #[must_use]
     pub fn waits(&self, ticket: Ticket) -> bool {
-        self.classes.get(ticket.class.index()).is_some_and(|class| class.queue.has(ticket.seq))
+        self.classes.get(ticket.class().index()).is_some_and(|class| class.queue.has(ticket.seq()))
     }
 
     /// Whether it can matter which threads wait: not where every thread may be runnable at once. Whoever drives such a
@@ -370,7 +378,7 @@ impl<J> Dispatch<J> {
         self.next_seq += 1;
         if at_once && let Some(thread) = self.idle.pop() {
             // What follows below would come to the same: queue and port are empty.
-            out.put(Decision::Queued { ticket: Ticket { seq, class } });
+            out.put(Decision::Queued { ticket: Ticket::new(seq, class) });
             let state = &mut self.classes[class.index()];
             if matches!(state.kind, Kind::WorkQueue { .. }) {
                 state.counts.granted += 1;
@@ -386,7 +394,7 @@ impl<J> Dispatch<J> {
             (Order::Port, Kind::WorkQueue { .. }) => self.post(class),
             _ => self.mark(class),
         }
-        out.put(Decision::Queued { ticket: Ticket { seq, class } });
+        out.put(Decision::Queued { ticket: Ticket::new(seq, class) });
     }
 
     /// Whether an item of `class` that arrives now is served without waiting.
@@ -408,12 +416,12 @@ impl<J> Dispatch<J> {
     }
 
     fn give_up(&mut self, ticket: Ticket, out: &mut impl Decisions<J>) {
-        let Some(class) = self.classes.get_mut(ticket.class.index()) else { return };
-        let Some(job) = class.queue.take(ticket.seq) else { return };
+        let Some(class) = self.classes.get_mut(ticket.class().index()) else { return };
+        let Some(job) = class.queue.take(ticket.seq()) else { return };
         class.counts.waiting -= 1;
         out.put(Decision::Left { job });
         if self.order != Order::Port {
-            self.mark(ticket.class);
+            self.mark(ticket.class());
         } else if class.kind == Kind::Requests {
             self.gone_in_port += 1;
             if self.gone_in_port > 64 && self.gone_in_port * 2 > self.port.len() {

@@ -113,8 +113,10 @@ pub struct VariantReport {
     pub counts: Vec<ClassCounts>,
     /// How well the host kept the clock; only on real threads.
     pub host: Option<HostNoise>,
-    /// The run was ended before its time by the user.
+    /// The run was ended before its time.
     pub interrupted: bool,
+    /// It was so because its budget of events was used up.
+    pub out_of_events: bool,
     /// Threads that the system refused to create.
     pub threads_refused: u32,
     /// Items whose handler panicked.

@@ -268,6 +268,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
         host: None,
         interrupted: false,
+        out_of_events: false,
         threads_refused: 0,
         panics: 0,
         trace_lines: Vec::new(),

@@ -47,6 +47,8 @@ impl EngineKind {
 pub struct RunOptions {
     /// Which engine.
     pub engine: EngineKind,
+    /// End each run early after so many events. Virtual time only.
+    pub max_events: Option<u64>,
     /// Burn real CPU in `cpu` phases.
     pub burn_cpu: bool,
     /// Ends the runs early when set.
@@ -119,6 +121,12 @@ impl Ran {
 }
 
 impl Ran {
+    /// Whether a run ended early because its events were used up.
+    #[must_use]
+    pub fn out_of_events(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.variants.iter().any(|v| v.out_of_events))
+    }
+
     /// Whether a threshold of the scenario failed.
     #[must_use]
     pub fn failed_threshold(&self) -> bool {
@@ -150,6 +158,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             progress: Some(&reached),
             log_decisions: 0,
             trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
+            max_events: options.max_events,
             burn_cpu: options.burn_cpu,
             ..Options::default()
         };
@@ -190,6 +199,7 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         counts: output.counts,
         host: output.host,
         interrupted: output.interrupted,
+        out_of_events: output.out_of_events,
         threads_refused: output.threads_refused,
         panics: output.panics,
         trace_lines: output.trace_lines,

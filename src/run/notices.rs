@@ -111,7 +111,13 @@ fn trouble(variant: &VariantReport) -> Vec<Notice> {
             "report this as a bug",
         ));
     }
-    if variant.interrupted {
+    if variant.out_of_events {
+        let text = format!(
+            "all events of --max-events are used up at {} of {}: the figures are partial",
+            variant.summary.end, variant.plan.duration
+        );
+        found.push(grave("max-events", text, "raise --max-events, or shorten `duration`"));
+    } else if variant.interrupted {
         let text =
             format!("interrupted at {} of {}: the figures are partial", variant.summary.end, variant.plan.duration);
         found.push(grave("interrupted", text, "run it to its end"));

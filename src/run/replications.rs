@@ -93,9 +93,10 @@ fn one(
     let mut recorded: Vec<Vec<Latency>> = Vec::new();
     for plan in plans {
         let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
-        let engine = Options { interrupt: options.interrupt.clone(), ..Options::default() };
+        let (interrupt, max_events) = (options.interrupt.clone(), options.max_events);
+        let engine = Options { interrupt, max_events, ..Options::default() };
         let mut output = virtual_time::run(&plan, &engine).map_err(|error| (plan.variant.clone(), error))?;
-        if output.interrupted {
+        if output.interrupted && !output.out_of_events {
             return Ok(None);
         }
         ended();

@@ -350,6 +350,7 @@ impl Machine {
             counts,
             host: Some(host),
             interrupted,
+            out_of_events: false,
             threads_refused: tally.threads_refused,
             panics: tally.panics,
             trace_lines,

@@ -182,7 +182,7 @@ pub fn write_line(out: &mut String, gap: Nanos, line: &LogLine) {
 pub fn event_text(event: &Event<()>) -> String {
     match event {
         Event::Submit { class, job: () } => format!("submit {}", class.0),
-        Event::GiveUp { ticket } => format!("give-up {}/{}", ticket.seq, ticket.class.0),
+        Event::GiveUp { ticket } => format!("give-up {}/{}", ticket.seq(), ticket.class().0),
         Event::ThreadStarted { thread } => format!("thread-started t{}", thread.0),
         Event::ThreadRefused { thread } => format!("thread-refused t{}", thread.0),
         Event::Blocks { thread } => format!("blocks t{}", thread.0),
@@ -212,7 +212,7 @@ fn write_decisions(out: &mut String, decisions: &[Decision<()>]) {
         }
         // Writing to a string does not fail.
         let _ = match decision {
-            Decision::Queued { ticket } => write!(out, "queued {}/{}", ticket.seq, ticket.class.0),
+            Decision::Queued { ticket } => write!(out, "queued {}/{}", ticket.seq(), ticket.class().0),
             Decision::Refused { job: () } => write!(out, "refused"),
             Decision::Start { thread, class, seq, job: () } => write!(out, "start t{} {} #{seq}", thread.0, class.0),
             Decision::Left { job: () } => write!(out, "left"),
@@ -304,7 +304,11 @@ impl<'a> Words<'a> {
     fn ticket(&mut self) -> Result<Ticket, String> {
         let word = self.next()?;
         let parts = word.split_once('/').ok_or_else(|| format!("`{}` is no ticket, like `17/2`", clipped(word)))?;
-        Ok(Ticket { seq: whole(parts.0)?, class: ClassId(whole(parts.1)?) })
+        let seq = whole::<u64>(parts.0)?;
+        if seq >= 1 << 48 {
+            return Err(format!("`{}` is too large a number for an item", clipped(parts.0)));
+        }
+        Ok(Ticket::new(seq, ClassId(whole(parts.1)?)))
     }
 
     fn expect(&mut self, wanted: &str) -> Result<(), String> {
@@ -357,7 +361,7 @@ mod tests {
     }
 
     fn tickets() -> impl Strategy<Value = Ticket> {
-        any::<(u64, u16)>().prop_map(|(seq, class)| Ticket { seq, class: ClassId(class) })
+        (0..1_u64 << 48, any::<u16>()).prop_map(|(seq, class)| Ticket::new(seq, ClassId(class)))
     }
 
     fn decisions() -> impl Strategy<Value = Decision<()>> {

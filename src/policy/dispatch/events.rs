@@ -6,22 +6,25 @@ use crate::ids::{ClassId, ThreadId};
 
 /// Names one submitted item, so that it can be withdrawn while it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
-    pub(in crate::policy) seq: u64,
-    pub(in crate::policy) class: ClassId,
-}
+pub struct Ticket(u64);
 
 impl Ticket {
+    /// The name of item `seq` of `class`; `seq` is below 2^48.
+    #[inline]
+    pub(in crate::policy) fn new(seq: u64, class: ClassId) -> Ticket {
+        Ticket(seq << 16 | u64::from(class.0))
+    }
+
     /// The item's number in the order of submission, from 0.
     #[must_use]
     pub fn seq(self) -> u64 {
-        self.seq
+        self.0 >> 16
     }
 
     /// The item's class.
     #[must_use]
     pub fn class(self) -> ClassId {
-        self.class
+        ClassId(self.0 as u16)
     }
 }
 

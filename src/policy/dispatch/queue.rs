@@ -75,6 +75,11 @@ impl<J> Queue<J> {
         Some(job)
     }
 
+    /// Every item, the oldest first.
+    pub(super) fn items(&self) -> impl Iterator<Item = &J> {
+        self.entries.iter().filter_map(|entry| entry.job.as_ref())
+    }
+
     /// Takes everything.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u64, J)> + '_ {
         self.gaps = 0;
