@@ -24,8 +24,14 @@ scenarios:
 verify:
     cargo run --release --quiet -- verify && cargo test --release --test verify
 
-# Property tests with many more cases
+# How often 95 % intervals contain the exact value: 1,000 experiments on each of several queues (minutes)
+coverage *ARGS:
+    cargo run --release --quiet -- verify --coverage {{ARGS}}
+
+# Property tests with many more cases; the laws first with the checks of a debug build (minutes)
 long-properties:
+    PROPTEST_CASES=3000 cargo test --test laws
+    PROPTEST_CASES=8000 cargo test --release --test laws
     PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
 
 # Licences, sources, duplicate and wildcard versions (needs cargo-deny)

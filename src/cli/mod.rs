@@ -16,6 +16,7 @@ mod running;
 mod scenarios;
 pub mod verify;
 pub mod verify_cases;
+mod verify_coverage;
 
 use std::process::ExitCode;
 

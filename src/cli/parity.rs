@@ -23,7 +23,7 @@ pub struct ParityArgs {
     /// Run scenarios on real threads and in virtual time and compare (all shipped ones: about 10 minutes)
     #[arg(
         long,
-        conflicts_with_all = ["replay", "case", "cases", "quick", "list", "show", "fresh"]
+        conflicts_with_all = ["replay", "case", "cases", "coverage", "quick", "list", "show", "fresh"]
     )]
     pub parity: bool,
     /// Only this scenario: a file, the name of a shipped one, or `-` (repeatable)

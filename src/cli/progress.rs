@@ -47,6 +47,17 @@ impl Bars {
     }
 }
 
+/// A bar that counts to `of`; hidden unless stderr is a terminal.
+#[must_use]
+pub(super) fn counter(what: &str, of: u64) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr_with_hz(10)
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    ProgressBar::with_draw_target(Some(of), target).with_style(style(what)).with_message("experiments")
+}
+
 fn style(prefix: &str) -> ProgressStyle {
     let template = format!("{prefix} [{{bar:32}}] {{percent:>3}} %  {{msg}}  wall {{elapsed}}, {{eta}} left");
     ProgressStyle::with_template(&template).expect("the template is well formed").progress_chars("=> ")

@@ -27,7 +27,7 @@ pub struct VerifyArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["case", "cases", "quick", "list", "show", "fresh", "case_seed"]
+        conflicts_with_all = ["case", "cases", "coverage", "quick", "list", "show", "fresh", "case_seed"]
     )]
     pub replay: Option<PathBuf>,
     /// Both engines against each other.

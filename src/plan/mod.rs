@@ -13,6 +13,7 @@ use crate::policy::assumptions::Assumptions;
 use crate::policy::dispatch::{ClassRule, Rules};
 use crate::policy::registry::Registry;
 use crate::policy::sizing::{Machine, PoolShape};
+use crate::rng::StreamKey;
 use crate::time::Nanos;
 use crate::workload::arrivals::Pattern;
 use crate::workload::journey::{Arrivals, Journey, LoadSpec, Times, script_visits, visits};
@@ -130,6 +131,16 @@ impl Plan {
             order: self.assumptions.order,
             waiting_room: self.pool.waiting_room,
         }
+    }
+
+    /// The seed of run `number` (from 0) of several: the plan's own for the first, one of a family of its own for each
+    /// other.
+    #[must_use]
+    pub fn seed_of_run(&self, number: usize) -> u64 {
+        if number == 0 {
+            return self.seed;
+        }
+        StreamKey::new(self.seed, "replication").stream(number as u64, 0).bits()
     }
 
     /// The class called `name`.

@@ -16,7 +16,6 @@ use crate::metrics::latency::Latency;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
 use crate::report::{Precision, Report, VariantReport, threshold};
-use crate::rng::StreamKey;
 
 /// How many runs of each plan, or how exactly they are to know something.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,14 +37,6 @@ struct Kept {
 /// The waits of all runs, of each variant and class: adding up is the same in any order, and a histogram a run would be
 /// much memory.
 type Waits = Mutex<Vec<Vec<Latency>>>;
-
-/// The seed of replication `number` (from 0): the plan's own for the first.
-fn seed(plan: &Plan, number: usize) -> u64 {
-    if number == 0 {
-        return plan.seed;
-    }
-    StreamKey::new(plan.seed, "replication").stream(number as u64, 0).bits()
-}
 
 /// Runs every plan several times (at least twice) in virtual time on all processors. An interrupt ends it after the
 /// replications that are complete.
@@ -101,7 +92,7 @@ fn one(
     let mut kept = Kept { figures: Vec::new(), violations: Vec::new(), panics: Vec::new(), outputs: Vec::new() };
     let mut recorded: Vec<Vec<Latency>> = Vec::new();
     for plan in plans {
-        let plan = Plan { seed: seed(plan, number), ..plan.clone() };
+        let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
         let (interrupt, max_events) = (options.interrupt.clone(), options.max_events);
         let engine = Options { interrupt, max_events, ..Options::default() };
         let mut output = virtual_time::run(&plan, &engine).map_err(|error| (plan.variant.clone(), error))?;
@@ -155,7 +146,7 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
     }
     if numbers.len() >= 2 {
         for (at, variant) in variants.iter_mut().enumerate() {
-            let seeds: Vec<u64> = numbers.iter().map(|number| seed(&plans[at], *number)).collect();
+            let seeds: Vec<u64> = numbers.iter().map(|number| plans[at].seed_of_run(*number)).collect();
             let first = (at > 0).then(|| figures[0].as_slice());
             variant.replicated = Some(Replicated::of(&seeds, &figures[at], &waits[at], first));
             variant.asserts = threshold::check(&variant.plan, &variant.summary, variant.replicated.as_ref());

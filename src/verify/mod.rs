@@ -6,12 +6,14 @@
 //! up). Not a part of ordinary runs. Called by `cli` and tests.
 
 pub mod case;
+pub mod coverage;
 pub mod figures;
 pub mod judge;
 pub mod parity;
 pub mod recorder;
 pub mod replicate;
 pub mod table;
+mod together;
 pub mod translate;
 
 use crate::engine::observer::Observer;

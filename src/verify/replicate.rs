@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use super::Settings;
 use super::figures::{Wanted, watch};
 use super::judge;
 use super::recorder::{Recorder, Watch};
+use super::together;
 use super::translate::Scenario;
 use crate::engine::{Options, virtual_time};
 use crate::plan::Plan;
@@ -63,18 +62,26 @@ pub fn text(scenario: &Scenario, design: &Design, settings: &Settings<'_>) -> St
     scenario.text(design.length.0, settings.seed)
 }
 
-/// Runs a design.
+/// The plan of a scenario's text, with what is wrong in it on purpose.
 ///
 /// # Errors
-/// Why the scenario cannot be run.
-pub fn run(id: &str, scenario: &Scenario, design: &Design, settings: &Settings<'_>) -> Result<Series, String> {
-    let text = text(scenario, design, settings);
-    let (plans, problems) = read(id, &text, &Base::Builtin, &Overrides::default());
+/// Why there is none.
+pub(super) fn plan(id: &str, text: &str, settings: &Settings<'_>) -> Result<Plan, String> {
+    let (plans, problems) = read(id, text, &Base::Builtin, &Overrides::default());
     let told = || problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let mut plan = plans.and_then(|plans| plans.into_iter().next()).ok_or_else(told)?;
     if let Some(change) = settings.tampering.plan {
         change(&mut plan);
     }
+    Ok(plan)
+}
+
+/// Runs a design.
+///
+/// # Errors
+/// Why the scenario cannot be run.
+pub fn run(id: &str, scenario: &Scenario, design: &Design, settings: &Settings<'_>) -> Result<Series, String> {
+    let plan = plan(id, &text(scenario, design, settings), settings)?;
     let wanted: Vec<&Wanted> = design.wanted.iter().collect();
     let watch = Watch { from: design.deleted, ..watch(&wanted, scenario) };
     let runner = Runner { id, scenario, design, settings, plan, watch };
@@ -135,30 +142,7 @@ struct Runner<'r> {
 impl Runner<'_> {
     /// Replications `from` to (not including) `to`, in order.
     fn some(&self, from: usize, to: usize) -> Result<Vec<One>, String> {
-        let next = Mutex::new(from);
-        let done: Mutex<Vec<(usize, Result<One, String>)>> = Mutex::new(Vec::new());
-        let work = || {
-            loop {
-                let number = {
-                    let mut next = next.lock();
-                    *next += 1;
-                    *next - 1
-                };
-                if number >= to {
-                    return;
-                }
-                let one = self.one(number);
-                done.lock().push((number, one));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.settings.workers.max(1) {
-                scope.spawn(work);
-            }
-        });
-        let mut done = done.into_inner();
-        done.sort_by_key(|(number, _)| *number);
-        done.into_iter().map(|(_, one)| one).collect()
+        together::each(from..to, self.settings.workers, |number| self.one(number))
     }
 
     fn one(&self, number: usize) -> Result<One, String> {
