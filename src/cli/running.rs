@@ -18,7 +18,7 @@ use crate::problem::{Place, Problem};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::precision::{self, Target, Wish};
-use crate::run::{self, EngineKind, Replications, RunOptions, TraceFile};
+use crate::run::{self, EngineKind, Ran, Replications, RunOptions, TraceFile};
 use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
@@ -104,9 +104,12 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(if !traced {
-        Exit::NotWritten
-    } else if ran.went_wrong() {
+    Ok(if traced { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
+}
+
+/// How a run ended whose report is written; why, where the code alone does not say it.
+fn ending(ran: &Ran, interrupted: bool) -> Exit {
+    if ran.went_wrong() {
         complain(
             "atqsim: exit code 1: handlers panicked, a variant could not run, or a law was broken; see the report",
         );
@@ -114,13 +117,13 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     } else if ran.out_of_events() {
         complain("atqsim: exit code 1: the events of --max-events are used up; the report is partial");
         Exit::Failed
-    } else if options.interrupt.is_set() {
+    } else if interrupted {
         Exit::Interrupted
     } else if ran.failed_threshold() {
         Exit::Threshold
     } else {
         Exit::Done
-    })
+    }
 }
 
 /// Real threads have no calendar whose events could be counted.
