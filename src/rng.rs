@@ -43,10 +43,13 @@ pub struct Streams(u64);
 
 impl Streams {
     /// The stream for item `number`.
+    ///
+    /// The first draws of items 0, 1, 2, ... are those of a `SplitMix64` with a step of its own; being another step than the
+    /// one within a stream, no stream runs into its neighbours.
     #[must_use]
     #[inline(always)]
     pub fn of(self, number: u64) -> Stream {
-        Stream::seeded(self.0 ^ number)
+        Stream::at(self.0.wrapping_add(number.wrapping_mul(0xd1b5_4a32_d192_ed03)))
     }
 }
 
@@ -60,7 +63,12 @@ impl Stream {
     #[must_use]
     #[inline(always)]
     pub fn seeded(seed: u64) -> Stream {
-        Stream(SplitMix64::from_seed(mix(seed).to_le_bytes()))
+        Stream::at(mix(seed))
+    }
+
+    #[inline(always)]
+    fn at(state: u64) -> Stream {
+        Stream(SplitMix64::from_seed(state.to_le_bytes()))
     }
 
     /// Uniform in [0, 1).

@@ -8,14 +8,14 @@ use atqsim::scenario::{Base, Overrides, builtin, read};
 
 /// Hash of each scenario's JSON.
 const PINS: &[(&str, u64)] = &[
-    ("kb281868", 0x391ba66d3093ab45),
-    ("kb281868-three-servers", 0x9ce2d0d3096e5cd4),
-    ("which-value", 0x511ebd7491d18def),
-    ("slow-global-catalog", 0xf1d2bffad42fb1f0),
-    ("healthy", 0x66ac8ca2b0bbb160),
-    ("drain-rule", 0xa9ec7fdba3d5bb2d),
-    ("pool-thread-limit", 0x35c22324bb966877),
-    ("replay-sample", 0x3a8669519765d8ea),
+    ("kb281868", 0x316696a60d9b8643),
+    ("kb281868-three-servers", 0x0f0221a9de5c61d9),
+    ("which-value", 0xcc2f110a6b064921),
+    ("slow-global-catalog", 0xdddc252c34c6f79e),
+    ("healthy", 0x576fb65c56a8dc8e),
+    ("drain-rule", 0x4cc0e275583f9fba),
+    ("pool-thread-limit", 0xabd8382f2b77bc5f),
+    ("replay-sample", 0xc96e5158fe34bf87),
 ];
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo): stable, and enough to see a change.

@@ -94,6 +94,14 @@ impl RateProfile {
         piece_rate(piece, end, local)
     }
 
+    /// The rate, where it never changes.
+    fn steady(&self) -> Option<f64> {
+        match (self.pieces.as_slice(), self.period) {
+            ([piece], None) => Some(piece.from),
+            _ => None,
+        }
+    }
+
     /// The highest rate before `until`.
     #[must_use]
     pub fn peak(&self, until: Nanos) -> f64 {
@@ -129,11 +137,7 @@ impl RateProfile {
 
     /// The moment after `from` at which the rate has added up to `amount` arrivals; `None` if that is never, or not
     /// before `until`.
-    #[inline(always)]
     fn reach(&self, from: Nanos, amount: f64, until: Nanos) -> Option<Nanos> {
-        if let ([piece], None) = (self.pieces.as_slice(), self.period) {
-            return (piece.from > 0.0).then(|| from + Nanos::from_f64(amount / piece.from * 1e9));
-        }
         let mut now = from;
         let mut left = amount;
         while now < until {
@@ -173,6 +177,8 @@ fn piece_rate(piece: RatePiece, end: Option<Nanos>, local: Nanos) -> f64 {
 pub(super) struct ArrivalTimes {
     key: StreamKey,
     gaps: Streams,
+    /// The mean gap in nanoseconds, where the rate never changes.
+    steady_gap: Option<f64>,
     pattern: Pattern,
     batch: u32,
     until: Nanos,
@@ -189,6 +195,10 @@ impl ArrivalTimes {
         let mut times = ArrivalTimes {
             key,
             gaps: key.streams(purpose::GAP),
+            steady_gap: match &pattern {
+                Pattern::Rate { rate, .. } => rate.steady().filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate),
+                Pattern::Gaps(_) | Pattern::Switching(_) => None,
+            },
             pattern,
             batch: batch.max(1),
             until,
@@ -215,10 +225,16 @@ impl ArrivalTimes {
         self.drawn += 1;
         let next = match &self.pattern {
             Pattern::Gaps(gap) => Some(self.now + gap.draw(&mut stream)),
-            Pattern::Rate { spacing: Spacing::Poisson, rate } => {
-                rate.reach(self.now, exponential(&mut stream), self.until)
+            Pattern::Rate { spacing, rate } => {
+                let amount = match spacing {
+                    Spacing::Poisson => exponential(&mut stream),
+                    Spacing::Even => 1.0,
+                };
+                match self.steady_gap {
+                    Some(gap) => Some(self.now + Nanos::from_f64(amount * gap)),
+                    None => rate.reach(self.now, amount, self.until),
+                }
             }
-            Pattern::Rate { spacing: Spacing::Even, rate } => rate.reach(self.now, 1.0, self.until),
             Pattern::Switching(_) => self.next_switching(&mut stream),
         };
         self.now = next.filter(|t| *t < self.until)?;
