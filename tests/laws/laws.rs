@@ -282,7 +282,7 @@ fn a_time_that_is_not_doubled_is_noticed() {
     let single = see(&world.plan(), false).lives();
     let mut plan = World { factor: 2, ..world.clone() }.plan();
     assert_eq!(same(&stretched(&single, 2), &see(&plan, false).lives()), Ok(()));
-    plan.duration = plan.duration - Nanos::from_millis(10);
+    plan.duration = Nanos(plan.duration.0 / 2);
     assert!(same(&stretched(&single, 2), &see(&plan, false).lives()).is_err());
     world.classes[2].phases = vec![(false, Dist::Constant(21))];
     let other = see(&World { factor: 2, ..world }.plan(), false).lives();
