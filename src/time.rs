@@ -43,7 +43,7 @@ impl Nanos {
         // The first case is the second's for every time below 52 days, in a third of the instructions: next to 2^52 a
         // float has no room for a fraction.
         const NO_FRACTION: f64 = 4_503_599_627_370_496.0;
-        if ns >= 0.0 && ns < NO_FRACTION {
+        if (0.0..NO_FRACTION).contains(&ns) {
             Nanos((ns + NO_FRACTION).to_bits() - NO_FRACTION.to_bits())
         } else if ns > 0.0 {
             Nanos((ns + 0.5) as u64)
