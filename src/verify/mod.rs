@@ -162,7 +162,7 @@ fn skipped(case: &Case) -> Option<&'static str> {
     } else if case.model.contains_key("jobs") {
         Some("a schedule without chance: it is one of the program's own tests")
     } else {
-        Some("it is about polling and restarts, which are not emulated yet")
+        Some("it is about polling: two streams and an observer, one of the program's own tests")
     }
 }
 
