@@ -3,12 +3,13 @@
 //! It makes no policy choice: it tells the same `Dispatch` as the real threads what happens, and does what it decides.
 //! Same plan and seed, same figures, to the nanosecond. Not paced and not parallel. Called by `run` and tests.
 //!
-//! Where the time goes, in instructions a customer of `benches/works` (callgrind; M/M/20 at load 0.9, one phase, 1,330 in
-//! all; the loop by hand beside it spends about 80 ns, this engine 110): load and draws of arrival and service 300, the
+//! Where the time goes, in instructions a customer of `benches/works` (callgrind; M/M/20 at load 0.9, one phase, 1,300 in
+//! all; the loop by hand beside it spends about 80 ns, this engine 95): load and draws of arrival and service 300, the
 //! policy 250, memory with its three histograms 330, calendar of ends 130, the rest is this file and the floor. What made
 //! the difference, from 3,260: items in one place instead of three; a tournament tree without a branch that depends on
 //! random moments, instead of a heap (a mispredicted branch costs as much as 60 instructions); counting in buckets and
-//! making the histogram at the end; streams that are made in one multiplication chain; decisions that never see a vector;
+//! making the histogram at the end; streams that are made by one multiplication (draws lie on the longest
+//! chain of dependent steps, from one end of a phase to the next); decisions that never see a vector;
 //! integrals as sums of moments instead of areas at every event; waits told to the policy only where it minds them.
 //!
 //! Order at equal times: ends of phases first, then threads that have been idle for too long, then clients that give
