@@ -3,9 +3,9 @@
 //! It makes no policy choice: it tells the same `Dispatch` as the real threads what happens, and does what it decides.
 //! Same plan and seed, same figures, to the nanosecond. Not paced and not parallel. Called by `run` and tests.
 //!
-//! Where the time goes, in instructions a customer of `benches/works` (callgrind; M/M/20 at load 0.9, one phase, 1,300 in
-//! all; the loop by hand beside it spends about 80 ns, this engine 95): load and draws of arrival and service 300, the
-//! policy 250, memory with its three histograms 330, calendar of ends 130, the rest is this file and the floor. What made
+//! Where the time goes: 1,268 instructions a customer of work A (`benches/works`: M/M/20 at load 0.9; callgrind), where the
+//! loop by hand beside it spends about 80 ns and this engine 95. No spot is hot: load, policy, memory with its three
+//! histograms, calendar and this file have shares of the same order. What made
 //! the difference, from 3,260: items in one place instead of three; a tournament tree without a branch that depends on
 //! random moments, instead of a heap (a mispredicted branch costs as much as 60 instructions); counting in buckets and
 //! making the histogram at the end; streams that are made by one multiplication (draws lie on the longest
