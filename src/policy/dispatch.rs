@@ -165,6 +165,8 @@ pub struct Dispatch<J> {
     free_threads: Vec<ThreadId>,
     /// Most recently idle last.
     idle: Vec<ThreadId>,
+    /// Items of all classes that wait.
+    waiting: usize,
     busy: u32,
     live: u32,
     starting: u32,
@@ -205,6 +207,7 @@ impl<J> Dispatch<J> {
             threads: Vec::new(),
             free_threads: Vec::new(),
             idle: Vec::new(),
+            waiting: 0,
             busy: 0,
             live: 0,
             starting: 0,
@@ -278,6 +281,9 @@ impl<J> Dispatch<J> {
             } else if self.live + self.starting < self.goal {
                 self.grow(out);
             }
+        }
+        if self.waiting > 0 && !self.idle.is_empty() && self.runnable < self.runnable_limit {
+            self.laws.idle_beside_work += u64::from(self.leaves_work());
         }
         #[cfg(debug_assertions)]
         self.check();
@@ -361,6 +367,7 @@ impl<J> Dispatch<J> {
             class.counts.waiting = 0;
             class.counts.requested = 0;
         }
+        self.waiting = 0;
         all.sort_unstable_by_key(|(seq, ..)| *seq);
         all.into_iter().map(|(_, class, job)| (class, job)).collect()
     }
@@ -388,6 +395,7 @@ impl<J> Dispatch<J> {
         }
         let state = &mut self.classes[class.index()];
         state.counts.waiting += 1;
+        self.waiting += 1;
         state.queue.push(seq, job);
         match (self.order, state.kind) {
             (Order::Port, Kind::Requests) => self.port.push_back(Packet::request(seq, class)),
@@ -411,14 +419,14 @@ impl<J> Dispatch<J> {
 
     /// Whether the waiting room that all classes share has a place.
     fn room_for_all(&self) -> bool {
-        let waiting = || self.classes.iter().map(|class| class.counts.waiting).sum::<usize>();
-        self.waiting_room.is_none_or(|room| waiting() < room)
+        self.waiting_room.is_none_or(|room| self.waiting < room)
     }
 
     fn give_up(&mut self, ticket: Ticket, out: &mut impl Decisions<J>) {
         let Some(class) = self.classes.get_mut(ticket.class().index()) else { return };
         let Some(job) = class.queue.take(ticket.seq()) else { return };
         class.counts.waiting -= 1;
+        self.waiting -= 1;
         out.put(Decision::Left { job });
         if self.order != Order::Port {
             self.mark(ticket.class());
@@ -485,8 +493,6 @@ impl<J> Dispatch<J> {
         }
         if self.idle.is_empty() {
             self.grow(out);
-        } else if self.runnable < self.runnable_limit && self.startable() > 0 {
-            self.laws.idle_beside_work += 1;
         }
     }
 
@@ -509,6 +515,7 @@ impl<J> Dispatch<J> {
         let state = &mut self.classes[class.index()];
         let (seq, job) = state.queue.pop().expect("an item waits");
         state.counts.waiting -= 1;
+        self.waiting -= 1;
         self.begin(thread, class, served_in_turn, seq, job, out);
     }
 

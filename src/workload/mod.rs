@@ -23,7 +23,7 @@ use crate::rng::{StreamKey, Streams};
 use crate::time::Nanos;
 use arrivals::{ArrivalTimes, purpose};
 pub use items::{Item, PackedItem};
-use journey::{Arrivals, Journey, LoadSpec, PhaseKind, ScriptStep, Then, TraceInput, command};
+use journey::{Arrivals, Journey, LoadSpec, PhaseKind, Then, TraceInput, command};
 use logs::{Trace, TraceOptions, TraceRow, TraceService};
 
 /// What a thread does next for an item.
@@ -438,24 +438,17 @@ impl Workload {
 
     #[inline(always)]
     fn first_item(&self, source: SourceId, number: u64, due: Nanos) -> PackedItem {
-        if let Some(stage) = self.sources[source.index()].enters {
-            return PackedItem::first(source, number, stage, due, 0);
-        }
-        match &self.spec.sources[source.index()].journey {
-            Journey::Message(stage) => PackedItem::first(source, number, *stage, due, 0),
-            Journey::Session { script, messages, .. } => self.first_command(source, number, due, script, *messages),
-            Journey::Row => unreachable!("a trace's rows bring their own stages"),
+        match self.sources[source.index()].enters {
+            Some(stage) => PackedItem::first(source, number, stage, due, 0),
+            None => self.first_command(source, number, due),
         }
     }
 
-    fn first_command(
-        &self,
-        source: SourceId,
-        number: u64,
-        due: Nanos,
-        script: &[ScriptStep],
-        (least, most): (u32, u32),
-    ) -> PackedItem {
+    fn first_command(&self, source: SourceId, number: u64, due: Nanos) -> PackedItem {
+        let Journey::Session { script, messages: (least, most), .. } = &self.spec.sources[source.index()].journey
+        else {
+            unreachable!("a message enters somewhere, and a trace's rows bring their own stages");
+        };
         let mut stream = self.sources[source.index()].key.stream(number, purpose::SESSION);
         let span = f64::from(most - least) + 1.0;
         let messages = least + (stream.unit() * span) as u32;
