@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use atqsim::ids::ClassId;
-use atqsim::pool::{AtqPool, Ceiling};
+use atqsim::pool::{AtqPool, Builder, Ceiling};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const BATCH: u64 = 20_000;
 
 fn seven_classes(threads: u32) -> (AtqPool, Vec<ClassId>) {
-    let mut builder = AtqPool::builder();
     let ceilings = [Ceiling::Percent(90), Ceiling::Percent(90)].into_iter().chain([Ceiling::None; 5]);
-    let classes = ceilings.enumerate().map(|(at, ceiling)| builder.class(&format!("class {at}"), ceiling)).collect();
-    (builder.threads(threads).build(), classes)
+    let add = |builder: Builder, (at, ceiling)| builder.class(&format!("class {at}"), ceiling);
+    let pool =
+        ceilings.enumerate().fold(AtqPool::builder().threads(threads), add).build().expect("a sound description");
+    (pool, (0..7).map(ClassId).collect())
 }
 
 fn throughput(c: &mut Criterion) {

@@ -355,6 +355,7 @@ enum Step {
     GiveUp(usize),
     SetCap(u16, u32),
     SetSize(u32),
+    SetLimit(u32),
     Idle(usize),
 }
 
@@ -369,6 +370,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..64_usize).prop_map(Step::GiveUp),
         1 => (0..3_u16, 1..5_u32).prop_map(|(class, cap)| Step::SetCap(class, cap)),
         1 => (1..6_u32).prop_map(Step::SetSize),
+        1 => (1..6_u32).prop_map(Step::SetLimit),
         1 => (0..8_usize).prop_map(Step::Idle),
     ]
 }
@@ -384,6 +386,7 @@ proptest! {
         limit in 1..5_u32,
         turn in 0..4_u32,
         order in 0..Order::ALL.len(),
+        starting_limit in 1..4_u32,
     ) {
         let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
         let rules = Rules {
@@ -392,6 +395,7 @@ proptest! {
             classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
             order: Order::ALL[order],
             waiting_room: None,
+            starting_limit,
         };
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());
@@ -425,6 +429,7 @@ proptest! {
                 }
                 Step::SetCap(class, cap) => Event::SetCap { class: ClassId(class), cap },
                 Step::SetSize(size) => Event::SetPoolSize { size },
+                Step::SetLimit(limit) => Event::SetRunnableLimit { limit },
                 Step::Idle(n) => {
                     let Some(n) = pick(n, idle.len()) else { continue };
                     Event::IdleTooLong { thread: idle[n] }
@@ -447,6 +452,7 @@ proptest! {
                     Decision::Retire { thread } => idle.retain(|t| *t != thread),
                 }
             }
+            prop_assert!(starting.len() <= starting_limit as usize, "too many threads in creation");
         }
         let mut seen: Vec<u32> = begun.iter().map(|(_, job)| *job).collect();
         for class in 0..3 {

@@ -9,7 +9,7 @@ use atqsim::ids::ClassId;
 use atqsim::policy::decision_log::replay;
 use atqsim::policy::dispatch::{ClassRule, Kind, Rules};
 use atqsim::policy::drain::Drain;
-use atqsim::pool::{AtqPool, Ceiling, SpawnError, blocking};
+use atqsim::pool::{AtqPool, Calls, Ceiling, Class, SpawnError, blocking};
 
 const A: ClassId = ClassId(0);
 const B: ClassId = ClassId(1);
@@ -21,6 +21,37 @@ fn rules(pool_size: u32, runnable_limit: u32, caps: &[Option<u32>]) -> Rules {
     };
     Rules { pool_size, runnable_limit, classes: caps.iter().map(rule).collect(), ..Rules::default() }
 }
+
+/// Each test on both ways of calling threads.
+macro_rules! both {
+    ($($name:ident),* $(,)?) => {
+        mod throttled {
+            $(#[test]
+            fn $name() {
+                super::$name(super::Calls::Throttled);
+            })*
+        }
+        mod eager {
+            $(#[test]
+            fn $name() {
+                super::$name(super::Calls::Eager);
+            })*
+        }
+    };
+}
+
+both!(
+    every_closure_runs_once_ceilings_hold_and_the_log_replays,
+    the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it,
+    blocked_threads_let_others_run_and_runnable_ones_do_not,
+    a_panic_takes_neither_the_thread_nor_the_grant,
+    refused_threads_are_counted_and_the_pool_goes_on_with_what_it_has,
+    a_pool_without_any_thread_says_so_and_gives_the_closure_back,
+    stopping_gives_back_what_waits_in_order_and_takes_nothing_more,
+    a_withdrawn_closure_does_not_run_and_a_full_class_gives_back,
+    threads_come_on_demand_and_idle_ones_go,
+    size_and_ceiling_change_while_it_runs,
+);
 
 /// Counts how many run at once, and the most there ever were.
 #[derive(Default)]
@@ -43,10 +74,9 @@ impl Gauge {
     }
 }
 
-#[test]
-fn every_closure_runs_once_ceilings_hold_and_the_log_replays() {
+fn every_closure_runs_once_ceilings_hold_and_the_log_replays(calls: Calls) {
     let rules = rules(8, u32::MAX, &[Some(5), None, Some(1)]);
-    let pool = Arc::new(AtqPool::builder().rules(rules.clone()).log_decisions(1_000_000).build());
+    let pool = Arc::new(AtqPool::builder().calls(calls).rules(rules.clone()).log_decisions(1_000_000).build().unwrap());
     let gauges: Arc<[Gauge; 3]> = Arc::default();
     let all = Arc::new(Gauge::default());
     let ran = Arc::new(AtomicU64::new(0));
@@ -76,19 +106,18 @@ fn every_closure_runs_once_ceilings_hold_and_the_log_replays() {
     }
     pool.spawn(B, move || send.send(()).unwrap()).unwrap();
     receive.recv().unwrap();
-    assert!(pool.stop().is_empty());
+    assert!(pool.stop().is_clean());
     assert_eq!(ran.load(Ordering::SeqCst), producers * each);
     assert!(gauges[0].most() <= 5 && gauges[2].most() <= 1 && all.most() <= 8);
     let log = pool.take_log().unwrap();
     assert_eq!(log.dropped(), 0);
     assert!(log.lines().len() as u64 >= 2 * producers * each);
-    replay(&rules, log.lines()).unwrap();
+    replay(pool.rules(), log.lines()).unwrap();
 }
 
-#[test]
-fn the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it() {
+fn the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it(calls: Calls) {
     // Nine blocked threads of a class with ceiling 9 leave the tenth to the other class, whatever waits.
-    let pool = AtqPool::builder().rules(rules(10, u32::MAX, &[Some(9), None])).build();
+    let pool = AtqPool::builder().calls(calls).rules(rules(10, u32::MAX, &[Some(9), None])).build().unwrap();
     let gate = Arc::new(Barrier::new(10));
     for _ in 0..50 {
         let gate = Arc::clone(&gate);
@@ -109,7 +138,7 @@ fn the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it() {
     for _ in 0..5 {
         gate.wait();
     }
-    let given_back = pool.begin_stop();
+    let given_back = pool.stop_within(Duration::ZERO).given_back;
     assert!(given_back.len() <= 5);
     let left = 50 - 45 - given_back.len();
     for _ in 0..(10 - left) {
@@ -119,9 +148,8 @@ fn the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it() {
     drop(pool);
 }
 
-#[test]
-fn blocked_threads_let_others_run_and_runnable_ones_do_not() {
-    let pool = AtqPool::builder().rules(rules(4, 1, &[None])).build();
+fn blocked_threads_let_others_run_and_runnable_ones_do_not(calls: Calls) {
+    let pool = AtqPool::builder().calls(calls).rules(rules(4, 1, &[None])).build().unwrap();
     let (send, receive) = mpsc::channel();
     let (open, gate) = mpsc::channel::<()>();
     let told = send.clone();
@@ -137,12 +165,11 @@ fn blocked_threads_let_others_run_and_runnable_ones_do_not() {
     assert_eq!(receive.recv().unwrap(), "second");
     open.send(()).unwrap();
     assert_eq!(receive.recv().unwrap(), "first ends");
-    assert!(pool.stop().is_empty());
+    assert!(pool.stop().is_clean());
 }
 
-#[test]
-fn a_panic_takes_neither_the_thread_nor_the_grant() {
-    let pool = AtqPool::builder().rules(rules(2, u32::MAX, &[Some(1), None])).build();
+fn a_panic_takes_neither_the_thread_nor_the_grant(calls: Calls) {
+    let pool = AtqPool::builder().calls(calls).rules(rules(2, u32::MAX, &[Some(1), None])).build().unwrap();
     for n in 0..100 {
         pool.spawn(A, move || {
             if n % 2 == 0 {
@@ -155,15 +182,15 @@ fn a_panic_takes_neither_the_thread_nor_the_grant() {
     let (send, receive) = mpsc::channel();
     pool.spawn(A, move || send.send(()).unwrap()).unwrap();
     receive.recv().unwrap();
-    assert!(pool.stop().is_empty());
+    assert!(pool.stop().is_clean());
     assert_eq!(pool.tally().panics, 100);
     assert!(pool.tally().live_threads_max <= 2);
 }
 
 /// A builder whose system refuses thread creation number `refused` and all after it, counted from 0.
-fn refusing(refused: u32) -> atqsim::pool::Builder {
+fn refusing(calls: Calls, refused: u32) -> atqsim::pool::Builder {
     let created = AtomicU32::new(0);
-    AtqPool::builder().spawn_threads_with(move |name, stack, body| {
+    AtqPool::builder().calls(calls).spawn_threads_with(move |name, stack, body| {
         if created.fetch_add(1, Ordering::SeqCst) >= refused {
             return Err(io::Error::from(io::ErrorKind::WouldBlock));
         }
@@ -171,10 +198,9 @@ fn refusing(refused: u32) -> atqsim::pool::Builder {
     })
 }
 
-#[test]
-fn refused_threads_are_counted_and_the_pool_goes_on_with_what_it_has() {
+fn refused_threads_are_counted_and_the_pool_goes_on_with_what_it_has(calls: Calls) {
     for had in [1, 3, 7] {
-        let pool = refusing(had).rules(rules(8, u32::MAX, &[None])).build();
+        let pool = refusing(calls, had).rules(rules(8, u32::MAX, &[None])).build().unwrap();
         let (send, receive) = mpsc::channel();
         for n in 0..200 {
             let send = send.clone();
@@ -186,28 +212,26 @@ fn refused_threads_are_counted_and_the_pool_goes_on_with_what_it_has() {
         }
         drop(send);
         assert_eq!(receive.iter().count(), 200);
-        assert!(pool.stop().is_empty());
+        assert!(pool.stop().is_clean());
         let tally = pool.tally();
         assert!(tally.live_threads_max <= had);
         assert_eq!(tally.threads_refused > 0, pool.counts().goal_threads == had);
     }
 }
 
-#[test]
-fn a_pool_without_any_thread_says_so_and_gives_the_closure_back() {
-    let pool = refusing(0).rules(rules(8, u32::MAX, &[None])).build();
+fn a_pool_without_any_thread_says_so_and_gives_the_closure_back(calls: Calls) {
+    let pool = refusing(calls, 0).rules(rules(8, u32::MAX, &[None])).build().unwrap();
     let ran = Arc::new(AtomicU32::new(0));
     let job = Arc::clone(&ran);
     let error = pool.spawn(A, move || job.store(1, Ordering::SeqCst)).unwrap_err();
     let SpawnError::NoThreads(job) = error else { panic!("{error:?}") };
     job();
     assert_eq!(ran.load(Ordering::SeqCst), 1);
-    assert!(pool.stop().is_empty());
+    assert!(pool.stop().is_clean());
 }
 
-#[test]
-fn stopping_gives_back_what_waits_in_order_and_takes_nothing_more() {
-    let pool = AtqPool::builder().rules(rules(1, u32::MAX, &[Some(1), None])).build();
+fn stopping_gives_back_what_waits_in_order_and_takes_nothing_more(calls: Calls) {
+    let pool = AtqPool::builder().calls(calls).rules(rules(1, u32::MAX, &[Some(1), None])).build().unwrap();
     let (open, gate) = mpsc::channel::<()>();
     let (send, receive) = mpsc::channel();
     let begun = send.clone();
@@ -221,7 +245,7 @@ fn stopping_gives_back_what_waits_in_order_and_takes_nothing_more() {
         let send = send.clone();
         pool.spawn(ClassId(n % 2), move || send.send(i32::from(n)).unwrap()).unwrap();
     }
-    let given_back = pool.begin_stop();
+    let given_back = pool.stop_within(Duration::ZERO).given_back;
     assert_eq!(given_back.iter().map(|(class, _)| class.0).collect::<Vec<_>>(), [0, 1, 0, 1, 0, 1]);
     assert!(matches!(pool.spawn(A, || {}), Err(SpawnError::Stopped(_))));
     for (_, job) in given_back {
@@ -232,11 +256,10 @@ fn stopping_gives_back_what_waits_in_order_and_takes_nothing_more() {
     assert_eq!(receive.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
 }
 
-#[test]
-fn a_withdrawn_closure_does_not_run_and_a_full_class_gives_back() {
-    let mut builder = AtqPool::builder();
-    let a = builder.class_with("a", Ceiling::Percent(100), Drain::Messages(1), 1);
-    let pool = builder.threads(1).build();
+fn a_withdrawn_closure_does_not_run_and_a_full_class_gives_back(calls: Calls) {
+    let only = Class::new("a").ceiling(Ceiling::Percent(100)).drain(Drain::Messages(1)).max_waiting(1);
+    let pool = AtqPool::builder().calls(calls).threads(1).class_with(only).build().unwrap();
+    let a = pool.class("a").unwrap();
     let (open, gate) = mpsc::channel::<()>();
     let (send, receive) = mpsc::channel();
     let begun = send.clone();
@@ -248,7 +271,7 @@ fn a_withdrawn_closure_does_not_run_and_a_full_class_gives_back() {
     receive.recv().unwrap();
     let second = send.clone();
     let ticket = pool.spawn(a, move || second.send(1).unwrap()).unwrap();
-    assert!(matches!(pool.spawn(a, || {}), Err(SpawnError::Full(_))));
+    assert!(matches!(pool.try_spawn(a, || {}), Err(SpawnError::Full(_))));
     assert!(pool.withdraw(ticket).is_some());
     assert!(pool.withdraw(ticket).is_none());
     pool.spawn(a, move || send.send(2).unwrap()).unwrap();
@@ -256,10 +279,13 @@ fn a_withdrawn_closure_does_not_run_and_a_full_class_gives_back() {
     assert_eq!(receive.iter().collect::<Vec<_>>(), [2]);
 }
 
-#[test]
-fn threads_come_on_demand_and_idle_ones_go() {
-    let pool =
-        AtqPool::builder().rules(rules(6, u32::MAX, &[None])).idle_timeout(Some(Duration::from_millis(1))).build();
+fn threads_come_on_demand_and_idle_ones_go(calls: Calls) {
+    let pool = AtqPool::builder()
+        .calls(calls)
+        .rules(rules(6, u32::MAX, &[None]))
+        .idle_timeout(Some(Duration::from_millis(1)))
+        .build()
+        .unwrap();
     assert_eq!(pool.counts().live_threads, 0);
     let gate = Arc::new(Barrier::new(4));
     for _ in 0..3 {
@@ -279,9 +305,8 @@ fn threads_come_on_demand_and_idle_ones_go() {
     assert_eq!(receive.recv().unwrap(), 7);
 }
 
-#[test]
-fn size_and_ceiling_change_while_it_runs() {
-    let pool = AtqPool::builder().rules(rules(2, u32::MAX, &[Some(1)])).build();
+fn size_and_ceiling_change_while_it_runs(calls: Calls) {
+    let pool = AtqPool::builder().calls(calls).rules(rules(2, u32::MAX, &[Some(1)])).build().unwrap();
     let (send, receive) = mpsc::channel();
     let gate = Arc::new(Barrier::new(5));
     for n in 0..4 {
@@ -294,12 +319,12 @@ fn size_and_ceiling_change_while_it_runs() {
     }
     assert_eq!(receive.recv().unwrap(), 0);
     assert_eq!(pool.class_counts(A).busy_threads, 1);
-    pool.set_ceiling(A, 4);
+    pool.set_ceiling(A, Ceiling::Threads(4)).unwrap();
     assert_eq!(receive.recv().unwrap(), 1);
     pool.set_threads(4);
     let mut rest = [receive.recv().unwrap(), receive.recv().unwrap()];
     rest.sort_unstable();
     assert_eq!(rest, [2, 3]);
     gate.wait();
-    assert!(pool.stop().is_empty());
+    assert!(pool.stop().is_clean());
 }

@@ -227,7 +227,8 @@ impl Inner {
             | Event::ThreadRefused { .. }
             | Event::IdleTooLong { .. }
             | Event::SetCap { .. }
-            | Event::SetPoolSize { .. } => {}
+            | Event::SetPoolSize { .. }
+            | Event::SetRunnableLimit { .. } => {}
         }
     }
 

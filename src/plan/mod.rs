@@ -130,6 +130,7 @@ impl Plan {
             classes: self.classes.iter().map(|class| class.rule).collect(),
             order: self.assumptions.order,
             waiting_room: self.pool.waiting_room,
+            ..Rules::default()
         }
     }
 

@@ -54,12 +54,21 @@ pub struct Rules {
     /// Most items of all classes together that may wait; one more that cannot start at once is refused. `None`: no
     /// bound but each class's own.
     pub waiting_room: Option<usize>,
+    /// Most threads that may be in creation at once; at least 1, `u32::MAX` for no limit.
+    pub starting_limit: u32,
 }
 
 impl Default for Rules {
     /// One thread, no class, no limit, the port's order.
     fn default() -> Rules {
-        Rules { pool_size: 1, runnable_limit: u32::MAX, classes: Vec::new(), order: Order::Port, waiting_room: None }
+        Rules {
+            pool_size: 1,
+            runnable_limit: u32::MAX,
+            classes: Vec::new(),
+            order: Order::Port,
+            waiting_room: None,
+            starting_limit: u32::MAX,
+        }
     }
 }
 
@@ -175,6 +184,7 @@ pub struct Dispatch<J> {
     runnable_limit: u32,
     order: Order,
     waiting_room: Option<usize>,
+    starting_limit: u32,
     next_seq: u64,
     laws: Laws,
 }
@@ -216,6 +226,7 @@ impl<J> Dispatch<J> {
             runnable_limit: rules.runnable_limit.max(1),
             order: rules.order,
             waiting_room: rules.waiting_room,
+            starting_limit: rules.starting_limit.max(1),
             next_seq: 0,
             laws: Laws::default(),
         }
@@ -267,6 +278,7 @@ impl<J> Dispatch<J> {
                     self.mark(class);
                 }
             }
+            Event::SetRunnableLimit { limit } => self.runnable_limit = limit.max(1),
             Event::SetPoolSize { size } => {
                 self.goal = size.max(1);
                 while self.live + self.starting > self.goal && !self.idle.is_empty() {
@@ -313,6 +325,12 @@ impl<J> Dispatch<J> {
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes.len()
+    }
+
+    /// How many items of all classes wait.
+    #[must_use]
+    pub fn waiting_items(&self) -> usize {
+        self.waiting
     }
 
     /// The item of a class that has waited longest.
@@ -497,7 +515,10 @@ impl<J> Dispatch<J> {
     }
 
     fn grow(&mut self, out: &mut impl Decisions<J>) {
-        while self.idle.is_empty() && self.live + self.starting < self.goal && self.startable() > self.starting as usize
+        while self.idle.is_empty()
+            && self.live + self.starting < self.goal
+            && self.starting < self.starting_limit
+            && self.startable() > self.starting as usize
         {
             let thread = self.free_threads.pop().unwrap_or_else(|| {
                 self.threads.push(Thread::Absent);
@@ -562,6 +583,26 @@ impl<J> Dispatch<J> {
     #[inline(always)]
     fn next_class(&mut self) -> Option<ClassId> {
         if self.order == Order::Port { self.pop_port() } else { self.pop_ordered() }
+    }
+
+    /// Whether some item could use a thread, were one there: below its ceiling, and with room under the runnable limit.
+    #[must_use]
+    pub fn wants_a_thread(&self) -> bool {
+        self.waiting > 0 && self.runnable < self.runnable_limit && self.startable() > 0
+    }
+
+    /// Whether some waiting item is below its ceiling, whatever the threads do.
+    #[must_use]
+    #[inline]
+    pub fn has_startable(&self) -> bool {
+        self.waiting > 0 && self.startable() > 0
+    }
+
+    /// Whether one more thread, were one there, might be given an item.
+    #[must_use]
+    #[inline]
+    pub fn has_room_for_a_thread(&self) -> bool {
+        self.busy < self.goal && self.runnable < self.runnable_limit
     }
 
     /// Whether some item might use a thread.

@@ -3,13 +3,14 @@
 //! Not the pool: building it creates no thread yet, threads come with the work. Called by users of [`AtqPool`].
 
 use std::io;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
-use super::{AtqPool, Gauge, Hook, Observer, Shared, State, Tally};
-use crate::ids::ClassId;
+use super::core::{ClassState, Core, Habits};
+use super::error::BuildError;
+use super::reason::Reason;
+use super::sync::{self, Condvar, JoinHandle, Mutex};
+use super::{AtqPool, Gauge, Hook, Observer, Panicked, Shared};
+use crate::policy::cap::heavy_queue_cap;
 use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassRule, Counts, Dispatch, Kind, Rules};
 use crate::policy::drain::Drain;
@@ -19,29 +20,106 @@ use crate::policy::drain::Drain;
 pub enum Ceiling {
     /// As many as there are. Each closure is a packet of its own in the common first-in, first-out port.
     None,
-    /// At most so many; 0 counts as 1.
+    /// At most so many; 1 or more.
     Threads(u32),
-    /// At most this share of the pool's size, rounded down, at least 1; above 100 counts as 100.
+    /// At most this share of the pool's size, rounded down, but at least one thread; 1 to 100.
     Percent(u32),
 }
 
+impl Ceiling {
+    /// The ceiling in threads in a pool of `size`; `None` where there is none.
+    #[must_use]
+    pub fn threads_of(self, size: u32) -> Option<u32> {
+        match self {
+            Ceiling::None => None,
+            Ceiling::Threads(threads) => Some(threads.max(1)),
+            Ceiling::Percent(percent) => Some(heavy_queue_cap(size, percent)),
+        }
+    }
+
+    /// What is wrong with it, if anything.
+    pub(super) fn mistake(self) -> Option<String> {
+        match self {
+            Ceiling::Threads(0) => Some("a ceiling of 0 threads; it must be at least 1".to_string()),
+            Ceiling::Percent(percent) if percent == 0 || percent > 100 => {
+                Some(format!("a ceiling of {percent} %; it must be from 1 to 100"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// When a sitting thread is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Calls {
+    /// At most one call is on its way at a time; closures go to whoever asks first; and while closures are started so
+    /// briskly that a call would come too late, nobody is called for a while. The rule for everybody who wants both
+    /// throughput and a short wait.
+    #[default]
+    Throttled,
+    /// Each closure that a thread may start is bound to that thread at once, and the thread is called: the most recently
+    /// idle one, as a completion port does. The rule of the emulator; costs a wake-up a closure.
+    Eager,
+}
+
+/// A class of closures to be. See [`Builder::class_with`].
+#[derive(Clone, Debug)]
+pub struct Class {
+    name: String,
+    ceiling: Ceiling,
+    drain: Drain,
+    max_waiting: usize,
+}
+
+impl Class {
+    /// A class without a ceiling whose threads go back to the port after each closure, and whose queue has no bound.
+    #[must_use]
+    pub fn new(name: &str) -> Class {
+        Class { name: name.to_string(), ceiling: Ceiling::None, drain: Drain::Messages(1), max_waiting: usize::MAX }
+    }
+
+    /// How many threads it may take.
+    #[must_use]
+    pub fn ceiling(mut self, ceiling: Ceiling) -> Class {
+        self.ceiling = ceiling;
+        self
+    }
+
+    /// When a thread that serves it goes back to the port. Only a class with a ceiling has turns.
+    #[must_use]
+    pub fn drain(mut self, drain: Drain) -> Class {
+        self.drain = drain;
+        self
+    }
+
+    /// Most closures that may wait; one more is refused unless a thread can start it at once.
+    #[must_use]
+    pub fn max_waiting(mut self, closures: usize) -> Class {
+        self.max_waiting = closures;
+        self
+    }
+}
+
 /// Creates an operating-system thread: name, stack size, body. Replaced in tests that refuse threads.
-pub(super) type Spawner =
-    Box<dyn Fn(String, usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> + Send + Sync>;
+pub(super) type Spawner = Box<dyn Fn(String, usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle> + Send + Sync>;
 
 /// A pool to be. See [`AtqPool::builder`].
+#[must_use]
 pub struct Builder {
     threads: u32,
     runnable_limit: u32,
-    classes: Vec<(String, Ceiling, Drain, usize)>,
+    classes: Vec<Class>,
     rules: Option<Rules>,
     name: String,
     stack_size: usize,
     idle_timeout: Option<Duration>,
+    habits: Habits,
     log_bound: usize,
     on_decisions: Option<Observer>,
     on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
     on_thread_count: Option<Gauge>,
+    on_panic: Option<Box<dyn Fn(Panicked) + Send + Sync>>,
     spawner: Spawner,
 }
 
@@ -53,6 +131,7 @@ impl std::fmt::Debug for Builder {
 
 impl Default for Builder {
     fn default() -> Builder {
+        let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         Builder {
             threads: 10,
             runnable_limit: u32::MAX,
@@ -61,29 +140,39 @@ impl Default for Builder {
             name: "atq".to_string(),
             stack_size: 256 * 1024,
             idle_timeout: None,
+            habits: Habits {
+                calls: Calls::Throttled,
+                // On one processor a poller only keeps others from ringing.
+                poll: Duration::from_micros(if processors > 1 { 200 } else { 0 }),
+                guard_tick: Duration::from_micros(100),
+                brisk_starts: 16,
+                processors,
+            },
             log_bound: 0,
             on_decisions: None,
             on_thread_start: None,
+            on_thread_stop: None,
             on_thread_count: None,
-            spawner: Box::new(|name, stack, body| std::thread::Builder::new().name(name).stack_size(stack).spawn(body)),
+            on_panic: None,
+            spawner: Box::new(sync::spawn),
         }
     }
 }
 
 impl Builder {
-    /// Adds a class and answers with its id. Its threads go back to the port after each closure.
-    pub fn class(&mut self, name: &str, ceiling: Ceiling) -> ClassId {
-        self.class_with(name, ceiling, Drain::Messages(1), usize::MAX)
+    /// Adds a class without bound on its queue, whose threads go back to the port after each closure. Ids are given in
+    /// order, from 0; [`AtqPool::class`] finds them by name.
+    pub fn class(self, name: &str, ceiling: Ceiling) -> Builder {
+        self.class_with(Class::new(name).ceiling(ceiling))
     }
 
-    /// Adds a class with its own drain rule (only a class with a ceiling has turns) and a bound on waiting closures.
-    pub fn class_with(&mut self, name: &str, ceiling: Ceiling, drain: Drain, max_waiting: usize) -> ClassId {
-        self.classes.push((name.to_string(), ceiling, drain, max_waiting));
-        ClassId(u16::try_from(self.classes.len() - 1).expect("fewer than 65,536 classes"))
+    /// Adds a class.
+    pub fn class_with(mut self, class: Class) -> Builder {
+        self.classes.push(class);
+        self
     }
 
-    /// Most threads; 0 counts as 1. Default 10.
-    #[must_use]
+    /// Most threads, 1 to 65,535. Default 10.
     pub fn threads(mut self, threads: u32) -> Builder {
         self.threads = threads;
         self
@@ -91,42 +180,59 @@ impl Builder {
 
     /// Most threads that may be runnable when a closure is handed out: closures that wait do so inside
     /// [`super::blocking`]. Default: no limit.
-    #[must_use]
     pub fn runnable_limit(mut self, threads: u32) -> Builder {
         self.runnable_limit = threads;
         self
     }
 
     /// Takes the policy's rules as they are, in place of classes, threads and runnable limit.
-    #[must_use]
     pub fn rules(mut self, rules: Rules) -> Builder {
         self.rules = Some(rules);
         self
     }
 
+    /// When sitting threads are called. Default: throttled.
+    pub fn calls(mut self, calls: Calls) -> Builder {
+        self.habits.calls = calls;
+        self
+    }
+
+    /// For how long a thread without work polls before it sits, at most, while calls are throttled: one thread of the
+    /// pool at a time, less where polling does not pay, and giving way to whoever wants its processor. Zero: never.
+    /// Default 200 us; zero on a computer with one processor. (`Guess:` KVM polls as long by default before it halts.)
+    pub fn poll(mut self, limit: Duration) -> Builder {
+        self.habits.poll = limit;
+        self
+    }
+
+    /// While calls are throttled: closures are started briskly when others have started `closures` while a called thread
+    /// was on its way, or in one tick of the guard. Then the guard looks every `tick` whether another thread is needed,
+    /// and a closure may wait as long for a free thread if all that work get stuck at once. Default 16 and 100 us.
+    pub fn guard(mut self, closures: u32, tick: Duration) -> Builder {
+        self.habits.brisk_starts = u64::from(closures.max(1));
+        self.habits.guard_tick = tick;
+        self
+    }
+
     /// Prefix of the threads' names. Default `atq`.
-    #[must_use]
     pub fn name(mut self, name: &str) -> Builder {
         self.name = name.to_string();
         self
     }
 
     /// Stack size of a thread in bytes. Default 256 KiB.
-    #[must_use]
     pub fn stack_size(mut self, bytes: usize) -> Builder {
         self.stack_size = bytes;
         self
     }
 
     /// A thread that was idle for this long ends. Default: never.
-    #[must_use]
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Builder {
         self.idle_timeout = timeout;
         self
     }
 
     /// Keeps the first `lines` of the (event, decision) log. Default: none.
-    #[must_use]
     pub fn log_decisions(mut self, lines: usize) -> Builder {
         self.log_bound = lines;
         self
@@ -134,76 +240,144 @@ impl Builder {
 
     /// Called with every line of the (event, decision) log, in the order of the events. Must not call the pool, which
     /// waits for it.
-    #[must_use]
     pub fn on_decisions(mut self, observer: impl FnMut(&LogLine) + Send + 'static) -> Builder {
         self.on_decisions = Some(Box::new(observer));
         self
     }
 
-    /// Called by each thread before its first closure.
-    #[must_use]
+    /// Called by each thread before its first closure. A panic of the hook is counted as one.
     pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
         self.on_thread_start = Some(Box::new(hook));
         self
     }
 
+    /// Called by each thread after its last closure. A panic of the hook is counted as one.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.on_thread_stop = Some(Box::new(hook));
+        self
+    }
+
     /// Called with the pool's counts whenever a thread has begun or is about to end. Must not call the pool.
-    #[must_use]
     pub fn on_thread_count(mut self, gauge: impl Fn(Counts) + Send + Sync + 'static) -> Builder {
         self.on_thread_count = Some(Box::new(gauge));
         self
     }
 
+    /// Called with the panic of each closure that nobody waits for, on the thread that ran it, which goes on. Default:
+    /// panics are only counted. (The standard library has printed its message by then.)
+    pub fn on_panic(mut self, handler: impl Fn(Panicked) + Send + Sync + 'static) -> Builder {
+        self.on_panic = Some(Box::new(handler));
+        self
+    }
+
     /// Replaces the creation of operating-system threads: name, stack size, body. For tests of systems that refuse.
-    #[must_use]
     pub fn spawn_threads_with(
         mut self,
-        spawner: impl Fn(String, usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> + Send + Sync + 'static,
+        spawner: impl Fn(String, usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle> + Send + Sync + 'static,
     ) -> Builder {
         self.spawner = Box::new(spawner);
         self
     }
 
+    fn mistakes(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.rules.is_some() {
+            return found;
+        }
+        if self.threads == 0 || self.threads > MOST_THREADS {
+            found.push(format!("{} threads; it must be from 1 to {MOST_THREADS}", self.threads));
+        }
+        if self.classes.is_empty() {
+            found.push("no class; add one with `class`".to_string());
+        }
+        if self.classes.len() > usize::from(u16::MAX) {
+            found.push(format!("{} classes; at most {} are possible", self.classes.len(), u16::MAX));
+        }
+        if self.runnable_limit == 0 {
+            found.push("a runnable limit of 0 threads; it must be at least 1".to_string());
+        }
+        for (at, class) in self.classes.iter().enumerate() {
+            if self.classes[..at].iter().any(|other| other.name == class.name) {
+                found.push(format!("two classes with the name `{}`; give each its own", class.name));
+            }
+            if let Some(mistake) = class.ceiling.mistake() {
+                found.push(format!("class `{}` has {mistake}", class.name));
+            }
+        }
+        found
+    }
+
     /// The pool. It has no threads yet.
-    #[must_use]
-    pub fn build(self) -> AtqPool {
-        let size = self.threads.max(1);
-        let rule = |(_, ceiling, drain, max_waiting): &(String, Ceiling, Drain, usize)| ClassRule {
-            kind: match *ceiling {
-                Ceiling::None => Kind::Requests,
-                Ceiling::Threads(n) => Kind::WorkQueue { cap: n.max(1), drain: *drain },
-                Ceiling::Percent(p) => {
-                    let cap = u64::from(size) * u64::from(p.min(100)) / 100;
-                    Kind::WorkQueue { cap: (cap as u32).max(1), drain: *drain }
-                }
-            },
-            max_waiting: *max_waiting,
-            ..ClassRule::default()
-        };
-        let rules = self.rules.unwrap_or_else(|| Rules {
-            pool_size: size,
-            runnable_limit: self.runnable_limit,
-            classes: self.classes.iter().map(rule).collect(),
-            ..Rules::default()
-        });
-        AtqPool::with(Shared {
-            state: Mutex::new(State {
-                dispatch: Dispatch::new(&rules),
-                decisions: Vec::new(),
-                seats: Vec::new(),
-                wanted: Vec::new(),
-                ended: Vec::new(),
-                log: (self.log_bound > 0).then(|| DecisionLog::new(self.log_bound)),
-                on_decisions: self.on_decisions,
-                stopped: false,
-                tally: Tally::default(),
-            }),
+    ///
+    /// # Errors
+    /// [`BuildError`] with every mistake of the description.
+    pub fn build(self) -> Result<AtqPool, BuildError> {
+        let mistakes = self.mistakes();
+        if !mistakes.is_empty() {
+            return Err(BuildError { mistakes });
+        }
+        let (rules, classes) = self.rules_and_classes();
+        let mut core = Core::new(Dispatch::new(&rules), self.habits, classes, &rules);
+        core.log = (self.log_bound > 0).then(|| DecisionLog::new(self.log_bound));
+        core.on_decisions = self.on_decisions;
+        Ok(AtqPool::with(Shared {
+            doorstep: core.doorstep.clone(),
+            core: Mutex::new(core),
+            quiet: Condvar::default(),
+            room: Condvar::default(),
+            is_bounded: rules
+                .classes
+                .iter()
+                .map(|class| rules.waiting_room.is_some() || class.max_waiting < usize::MAX)
+                .collect(),
+            calls: self.habits.calls,
+            rules,
             name: self.name,
             stack_size: self.stack_size,
             idle_timeout: self.idle_timeout,
             on_thread_start: self.on_thread_start,
+            on_thread_stop: self.on_thread_stop,
             on_thread_count: self.on_thread_count,
+            on_panic: self.on_panic,
             spawner: self.spawner,
-        })
+        }))
+    }
+
+    fn rules_and_classes(&self) -> (Rules, Vec<ClassState>) {
+        let state = |name: &str, ceiling: Ceiling| ClassState {
+            name: name.into(),
+            ceiling,
+            queued_by: Reason::Built,
+            running_by: Reason::Built,
+        };
+        // With throttled calls the next thread is wished for when the last has come.
+        let starting_limit = if self.habits.calls == Calls::Throttled { 1 } else { u32::MAX };
+        if let Some(rules) = &self.rules {
+            let ceiling = |rule: &ClassRule| match rule.kind {
+                Kind::Requests => Ceiling::None,
+                Kind::WorkQueue { cap, .. } => Ceiling::Threads(cap),
+            };
+            let classes = rules.classes.iter().enumerate().map(|(at, rule)| state(&at.to_string(), ceiling(rule)));
+            return (Rules { starting_limit, ..rules.clone() }, classes.collect());
+        }
+        let rule = |class: &Class| ClassRule {
+            kind: match class.ceiling.threads_of(self.threads) {
+                None => Kind::Requests,
+                Some(cap) => Kind::WorkQueue { cap, drain: class.drain },
+            },
+            max_waiting: class.max_waiting,
+            ..ClassRule::default()
+        };
+        let rules = Rules {
+            pool_size: self.threads,
+            runnable_limit: self.runnable_limit,
+            classes: self.classes.iter().map(rule).collect(),
+            starting_limit,
+            ..Rules::default()
+        };
+        (rules, self.classes.iter().map(|class| state(&class.name, class.ceiling)).collect())
     }
 }
+
+/// The most threads of a pool.
+const MOST_THREADS: u32 = u16::MAX as u32;

@@ -1,4 +1,5 @@
-//! `AtqPool`: real worker threads around one [`Dispatch`], usable on its own by any Rust program.
+//! `AtqPool`: real worker threads around one [`crate::policy::dispatch::Dispatch`], usable on its own by any Rust
+//! program.
 //!
 //! Several named classes of work share one pool; each may have a ceiling on the threads that it takes, so that one class
 //! cannot starve another. The pool makes no policy choice: who gets the next thread is [`crate::policy::dispatch`]'s
@@ -7,79 +8,104 @@
 //!
 //! ```
 //! use atqsim::pool::{AtqPool, Ceiling};
-//! use std::sync::mpsc;
 //!
-//! let mut builder = AtqPool::builder();
-//! let mail = builder.class("mail", Ceiling::Threads(3));
-//! let web = builder.class("web", Ceiling::None);
-//! let pool = builder.threads(4).build();
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = AtqPool::builder()
+//!     .threads(4)
+//!     .class("mail", Ceiling::Percent(75))
+//!     .class("web", Ceiling::None)
+//!     .build()?;
+//! let (mail, web) = (pool.class("mail").unwrap(), pool.class("web").unwrap());
 //!
-//! let (send, receive) = mpsc::channel();
-//! for n in 0..10 {
-//!     let send = send.clone();
-//!     pool.spawn(if n % 2 == 0 { mail } else { web }, move || send.send(n).unwrap()).unwrap();
+//! // Mail may flood the pool: it has three threads at most, and web always finds the fourth.
+//! for _ in 0..1_000 {
+//!     pool.spawn(mail, || std::thread::sleep(std::time::Duration::from_micros(50)))?;
 //! }
-//! drop(send);
-//! assert_eq!(receive.iter().sum::<i32>(), 45);
-//! assert!(pool.stop().is_empty());
+//! let answer = pool.submit(web, || 6 * 7)?;
+//! assert_eq!(answer.join()?, 42);
+//!
+//! let ended = pool.shutdown();
+//! assert!(ended.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A bounded queue gives the closure back instead of letting it wait:
+//!
+//! ```
+//! use atqsim::pool::{AtqPool, Ceiling, Class, SpawnError};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = AtqPool::builder().threads(1).class_with(Class::new("only").ceiling(Ceiling::Threads(1)).max_waiting(1)).build()?;
+//! let only = pool.class("only").unwrap();
+//! let (open, gate) = std::sync::mpsc::channel::<()>();
+//! let running = pool.submit(only, move || gate.recv())?;
+//! let waiting = pool.submit(only, || 1)?;
+//! match pool.try_spawn(only, || ()) {
+//!     Err(SpawnError::Full(job)) => job(), // back-pressure: the producer does it itself
+//!     other => panic!("{other:?}"),
+//! }
+//! open.send(())?;
+//! assert!(running.join()?.is_ok());
+//! assert_eq!(waiting.join()?, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A panic takes neither the thread nor the grant away; it is handed to whoever waits:
+//!
+//! ```
+//! use atqsim::pool::{AtqPool, Ceiling, JoinError};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = AtqPool::builder().class("any", Ceiling::None).build()?;
+//! let any = pool.class("any").unwrap();
+//! let broken = pool.submit(any, || -> u32 { std::panic::resume_unwind(Box::new("meant")) })?;
+//! assert!(matches!(broken.join(), Err(JoinError::Panicked(_))));
+//! assert_eq!(pool.submit(any, || 1)?.join()?, 1);
+//! assert_eq!(pool.snapshot().tally.panics, 1);
+//! # Ok(())
+//! # }
 //! ```
 
 mod builder;
+mod core;
+mod error;
+mod handle;
+mod inbox;
+mod reason;
+mod snapshot;
+mod sync;
 mod worker;
 
-pub use builder::{Builder, Ceiling};
+pub use builder::{Builder, Calls, Ceiling, Class};
+pub use error::{BuildError, CeilingError, SpawnError};
+pub use handle::{Handle, JoinError};
+pub use reason::Reason;
+pub use snapshot::{ClassSnapshot, Counted, Ended, Snapshot};
+pub use sync::JoinHandle;
 pub use worker::blocking;
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
-
-use crate::ids::{ClassId, ThreadId};
+use self::core::{Core, Errands, Phase};
+use self::inbox::Doorstep;
+use self::sync::{Condvar, Deadline, Mutex, MutexGuard};
+use crate::ids::ClassId;
 use crate::policy::decision_log::{DecisionLog, LogLine};
-use crate::policy::dispatch::{ClassCounts, Counts, Decision, Dispatch, Event, Laws, Ticket};
+use crate::policy::dispatch::{ClassCounts, Counts, Event, Laws, Rules, Ticket};
 
 /// A closure for the pool.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Why a closure was not taken. It is given back.
-pub enum SpawnError {
-    /// The class has no room left for waiting items. Remedy: wait, or raise its `max_waiting`.
-    Full(Job),
-    /// The pool was stopped. Remedy: none; it takes no more work.
-    Stopped(Job),
-    /// The system refuses every thread, so nothing could ever run. Remedy: raise the limit on threads (`ulimit -u`).
-    NoThreads(Job),
-}
-
-impl fmt::Debug for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SpawnError::Full(_) => "Full",
-            SpawnError::Stopped(_) => "Stopped",
-            SpawnError::NoThreads(_) => "NoThreads",
-        })
-    }
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SpawnError::Full(_) => "the class has no room for another waiting item; wait, or raise its max_waiting",
-            SpawnError::Stopped(_) => "the pool was stopped and takes no more work",
-            SpawnError::NoThreads(_) => "the system refuses every thread; raise its limit on threads (ulimit -u)",
-        })
-    }
-}
-
-impl std::error::Error for SpawnError {}
-
 /// What the pool has counted beside the policy's [`Counts`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Closures that panicked. Their threads and grants went on.
+    /// Closures (and hooks) that panicked. Their threads and grants went on.
     pub panics: u64,
     /// Threads that the system refused to create.
     pub threads_refused: u32,
@@ -87,37 +113,25 @@ pub struct Tally {
     pub live_threads_max: u32,
 }
 
-/// A pool of threads. See the module's head. Dropping it stops it and waits for what runs.
+/// A closure's panic, for [`Builder::on_panic`].
+pub struct Panicked {
+    /// The closure's class.
+    pub class: ClassId,
+    /// What it panicked with.
+    pub payload: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panicked").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+/// A pool of threads. See the module's head. Dropping it stops it and waits for what runs, except after a shutdown whose
+/// time was up.
 #[derive(Debug)]
 pub struct AtqPool {
     shared: Arc<Shared>,
-}
-
-/// What lies on a thread's seat.
-enum Note {
-    Run(Job),
-    Retire,
-}
-
-#[derive(Default)]
-struct Seat {
-    note: Option<Note>,
-    call: Arc<Condvar>,
-    handle: Option<JoinHandle<()>>,
-}
-
-struct State {
-    dispatch: Dispatch<Job>,
-    decisions: Vec<Decision<Job>>,
-    seats: Vec<Seat>,
-    /// Threads that the policy wants and nobody has created yet.
-    wanted: Vec<ThreadId>,
-    /// Handles of threads that have ended or will without being asked again.
-    ended: Vec<JoinHandle<()>>,
-    log: Option<DecisionLog>,
-    on_decisions: Option<Observer>,
-    stopped: bool,
-    tally: Tally,
 }
 
 type Observer = Box<dyn FnMut(&LogLine) + Send>;
@@ -125,12 +139,23 @@ type Hook = Box<dyn Fn() + Send + Sync>;
 type Gauge = Box<dyn Fn(Counts) + Send + Sync>;
 
 struct Shared {
-    state: Mutex<State>,
+    core: Mutex<Core>,
+    doorstep: Arc<Doorstep>,
+    calls: Calls,
+    /// Classes whose closures may be refused, so that the policy has to be asked at once.
+    is_bounded: Vec<bool>,
+    /// Told when a closure or a thread ends while the pool shuts down.
+    quiet: Condvar,
+    /// Told when a closure of a full class may have left.
+    room: Condvar,
+    rules: Rules,
     name: String,
     stack_size: usize,
     idle_timeout: Option<Duration>,
     on_thread_start: Option<Hook>,
+    on_thread_stop: Option<Hook>,
     on_thread_count: Option<Gauge>,
+    on_panic: Option<Box<dyn Fn(Panicked) + Send + Sync>>,
     spawner: builder::Spawner,
 }
 
@@ -140,133 +165,176 @@ impl fmt::Debug for Shared {
     }
 }
 
-/// The policy's answer to one event, as far as the teller needs it.
-#[derive(Default)]
-struct Answer {
-    ticket: Option<Ticket>,
-    given_back: Option<Job>,
-}
-
-impl State {
-    /// Steps `Tell` and `Note` of the protocol. `teller` is the pool's thread that tells, if it is one.
-    fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) -> Answer {
-        let erased = (self.log.is_some() || self.on_decisions.is_some()).then(|| event.erased());
-        let mut decisions = std::mem::take(&mut self.decisions);
-        self.dispatch.apply(event, &mut decisions);
-        if let (Some(log), Some(event)) = (&mut self.log, erased) {
-            log.note(event, &decisions);
-        }
-        if let (Some(observer), Some(event)) = (&mut self.on_decisions, erased) {
-            observer(&LogLine::of(event, &decisions));
-        }
-        let mut answer = Answer::default();
-        for decision in decisions.drain(..) {
-            match decision {
-                Decision::Queued { ticket } => answer.ticket = Some(ticket),
-                Decision::Refused { job } | Decision::Left { job } => answer.given_back = Some(job),
-                Decision::Start { thread, job, .. } => self.note(thread, Note::Run(job), teller),
-                Decision::Retire { thread } => self.note(thread, Note::Retire, teller),
-                Decision::Create { thread } => self.wanted.push(thread),
-                Decision::Idle { .. } => {}
-            }
-        }
-        self.decisions = decisions;
-        answer
-    }
-
-    fn note(&mut self, thread: ThreadId, note: Note, teller: Option<ThreadId>) {
-        let seat = &mut self.seats[thread.index()];
-        assert!(seat.note.is_none(), "a note would be lost");
-        seat.note = Some(note);
-        if teller != Some(thread) {
-            seat.call.notify_one();
-        }
-    }
+/// Whether a submission waits for room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Waits,
+    Refuses,
 }
 
 impl AtqPool {
     /// A pool to be described.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Hands a closure to the pool. The ticket withdraws it while it waits.
-    ///
-    /// # Errors
-    /// [`SpawnError`], with the closure.
-    pub fn spawn(&self, class: ClassId, job: impl FnOnce() + Send + 'static) -> Result<Ticket, SpawnError> {
-        self.spawn_job(class, Box::new(job))
+    /// The class of this name.
+    #[must_use]
+    pub fn class(&self, name: &str) -> Option<ClassId> {
+        let core = self.shared.core.lock();
+        core.classes.iter().position(|class| &*class.name == name).map(|at| ClassId(at as u16))
     }
 
-    /// [`AtqPool::spawn`] for a closure that is in a box already.
+    /// Hands a closure to the pool. Where its class has no room, the caller waits until there is, unless it is itself a
+    /// thread of this pool, on which the room may depend. The ticket withdraws the closure while it waits.
     ///
     /// # Errors
     /// [`SpawnError`], with the closure.
-    pub fn spawn_job(&self, class: ClassId, job: Job) -> Result<Ticket, SpawnError> {
-        self.shared.spawn_job(class, job)
+    ///
+    /// # Panics
+    /// If `class` is none of this pool's.
+    #[inline]
+    pub fn spawn(&self, class: ClassId, job: impl FnOnce() + Send + 'static) -> Result<Ticket, SpawnError> {
+        self.shared.spawn(class, Box::new(job), Patience::Waits)
+    }
+
+    /// [`AtqPool::spawn`] that never waits: a class without room gives the closure back.
+    ///
+    /// # Errors
+    /// [`SpawnError`], with the closure.
+    ///
+    /// # Panics
+    /// If `class` is none of this pool's.
+    #[inline]
+    pub fn try_spawn(&self, class: ClassId, job: impl FnOnce() + Send + 'static) -> Result<Ticket, SpawnError> {
+        self.shared.spawn(class, Box::new(job), Patience::Refuses)
+    }
+
+    /// [`AtqPool::spawn`] for a closure whose result, or panic, somebody waits for.
+    ///
+    /// # Errors
+    /// [`SpawnError`], with the closure; dropping that ends the handle's wait, and the handle is dropped already.
+    ///
+    /// # Panics
+    /// If `class` is none of this pool's.
+    pub fn submit<R: Send + 'static>(
+        &self,
+        class: ClassId,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Handle<R>, SpawnError> {
+        let (mut handle, job) = Handle::pair(work);
+        handle.ticket = Some(self.shared.spawn(class, job, Patience::Waits)?);
+        Ok(handle)
     }
 
     /// Takes a closure back that still waits. `None`: a thread has it already, or has had it.
     #[must_use]
     pub fn withdraw(&self, ticket: Ticket) -> Option<Job> {
-        self.shared.state.lock().tell(Event::GiveUp { ticket }, None).given_back
+        let mut core = self.shared.core.lock();
+        let job = core.withdraw(ticket);
+        drop(self.shared.leave(core));
+        self.shared.quiet.notify_all();
+        job
     }
 
     /// Changes a class's ceiling. Lowering it takes no thread away from what runs.
-    pub fn set_ceiling(&self, class: ClassId, threads: u32) {
-        let mut state = self.shared.state.lock();
-        state.tell(Event::SetCap { class, cap: threads }, None);
-        self.shared.create_wanted(&mut state);
+    ///
+    /// # Errors
+    /// [`CeilingError`]: the class was built without one, or the new one cannot be.
+    ///
+    /// # Panics
+    /// If `class` is none of this pool's.
+    pub fn set_ceiling(&self, class: ClassId, ceiling: Ceiling) -> Result<(), CeilingError> {
+        if let Some(mistake) = ceiling.mistake() {
+            return Err(CeilingError::NotACeiling(mistake));
+        }
+        let mut core = self.shared.core.lock();
+        if core.classes[class.index()].ceiling == Ceiling::None {
+            return Err(CeilingError::ClassHasNone(class));
+        }
+        // Without a ceiling from now on is as good as the highest one.
+        let ceiling = if ceiling == Ceiling::None { Ceiling::Threads(u32::MAX) } else { ceiling };
+        core.classes[class.index()].ceiling = ceiling;
+        let cap = ceiling.threads_of(core.size).expect("a ceiling");
+        core.change(Event::SetCap { class, cap });
+        drop(self.shared.leave(core));
+        Ok(())
     }
 
-    /// Changes the pool's size. Surplus threads end when they are idle.
+    /// Changes the pool's size; 0 counts as 1. Surplus threads end when they have nothing to do; ceilings in percent
+    /// follow. After the system refused threads this makes the pool try again.
     pub fn set_threads(&self, threads: u32) {
-        let mut state = self.shared.state.lock();
-        state.tell(Event::SetPoolSize { size: threads }, None);
-        self.shared.create_wanted(&mut state);
+        let mut core = self.shared.core.lock();
+        core.resize(threads.max(1));
+        drop(self.shared.leave(core));
     }
 
-    /// Counts of the pool at this moment.
+    /// Every count, and why it last changed.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.shared.core.lock())
+    }
+
+    /// The policy's counts at this moment. With throttled calls the policy knows only threads that are awake: there, live
+    /// and idle threads are the pool's own counts.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.shared.state.lock().dispatch.counts()
+        counts_of(&self.shared.core.lock())
     }
 
-    /// Counts of one class at this moment.
+    /// The policy's counts of one class at this moment.
+    ///
+    /// # Panics
+    /// If `class` is none of this pool's.
     #[must_use]
     pub fn class_counts(&self, class: ClassId) -> ClassCounts {
-        self.shared.state.lock().dispatch.class_counts(class)
+        self.shared.core.lock().dispatch.class_counts(class)
+    }
+
+    /// What the policy was built with.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.shared.rules
     }
 
     /// How often the policy broke a law of its own; anything but zeros is a bug of this crate.
     #[must_use]
     pub fn laws(&self) -> Laws {
-        self.shared.state.lock().dispatch.laws()
+        self.shared.core.lock().dispatch.laws()
     }
 
     /// What went wrong so far, and the most threads there were.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        self.shared.state.lock().tally
+        self.shared.core.lock().tally
     }
 
     /// Takes the decision log out, if the pool was built with one.
     #[must_use]
     pub fn take_log(&self) -> Option<DecisionLog> {
-        self.shared.state.lock().log.take()
+        self.shared.core.lock().log.take()
     }
 
-    /// Stops the pool: waiting closures are given back in order of submission, running ones are waited for.
-    pub fn stop(&self) -> Vec<(ClassId, Job)> {
-        let given_back = self.shared.begin_stop();
-        self.shared.join_all();
-        given_back
+    /// Graceful shutdown: no more is taken, everything that waits is still run, and the threads end. Waits as long as
+    /// that takes.
+    pub fn shutdown(&self) -> Ended {
+        self.shared.shut_down(true, Deadline::NEVER)
     }
 
-    /// Stops the pool without waiting for what runs: [`AtqPool::stop`], or dropping the pool, waits for it.
-    pub fn begin_stop(&self) -> Vec<(ClassId, Job)> {
-        self.shared.begin_stop()
+    /// [`AtqPool::shutdown`] within `limit`: what still waits then is given back, and what still runs is reported and
+    /// left alone.
+    pub fn shutdown_within(&self, limit: Duration) -> Ended {
+        self.shared.shut_down(true, Deadline::after(limit))
+    }
+
+    /// Immediate shutdown: what waits is given back in order of submission, and what runs is waited for.
+    pub fn stop(&self) -> Ended {
+        self.shared.shut_down(false, Deadline::NEVER)
+    }
+
+    /// [`AtqPool::stop`] within `limit`: what still runs then is reported and left alone.
+    pub fn stop_within(&self, limit: Duration) -> Ended {
+        self.shared.shut_down(false, Deadline::after(limit))
     }
 
     fn with(shared: Shared) -> AtqPool {
@@ -276,89 +344,169 @@ impl AtqPool {
 
 impl Drop for AtqPool {
     fn drop(&mut self) {
-        drop(self.stop());
+        let left_alone = self.shared.core.lock().left_alone;
+        let deadline = if left_alone { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
+        drop(self.shared.shut_down(false, deadline));
+    }
+}
+
+/// The policy's counts, with the threads that it does not know.
+fn counts_of(core: &Core) -> Counts {
+    let counts = core.dispatch.counts();
+    match core.habits.calls {
+        Calls::Eager => counts,
+        Calls::Throttled => {
+            let starting = counts.starting_threads.min(u32::from(core.on_the_way));
+            let idle_threads = core.live.saturating_sub(counts.busy_threads);
+            Counts { live_threads: core.live, starting_threads: starting, idle_threads, ..counts }
+        }
     }
 }
 
 impl Shared {
-    fn spawn_job(self: &Arc<Shared>, class: ClassId, job: Job) -> Result<Ticket, SpawnError> {
-        let mut state = self.state.lock();
-        if state.stopped {
-            return Err(SpawnError::Stopped(job));
+    #[inline]
+    fn spawn(self: &Arc<Shared>, class: ClassId, job: Job, patience: Patience) -> Result<Ticket, SpawnError> {
+        if self.calls == Calls::Eager || self.is_bounded[class.index()] {
+            return self.spawn_at_once(class, job, patience);
         }
-        let answer = state.tell(Event::Submit { class, job }, worker::current(self));
-        if let Some(job) = answer.given_back {
-            return Err(SpawnError::Full(job));
-        }
-        let ticket = answer.ticket.expect("an item is queued or given back");
-        self.create_wanted(&mut state);
-        let counts = state.dispatch.counts();
-        if counts.live_threads + counts.starting_threads == 0 {
-            // Every thread was refused. Nobody will ever come for the item.
-            if let Some(job) = state.tell(Event::GiveUp { ticket }, None).given_back {
+        let (ticket, unwatched) = self.doorstep.put(class, job).map_err(SpawnError::Stopped)?;
+        if unwatched { self.look_after(ticket) } else { Ok(ticket) }
+    }
+
+    /// Nobody watched the inbox when a closure was put there: the caller sees to it that somebody comes.
+    #[cold]
+    fn look_after(self: &Arc<Shared>, ticket: Ticket) -> Result<Ticket, SpawnError> {
+        let mut core = self.core.lock();
+        core.is_here();
+        self.see_off(core, ticket)
+    }
+
+    /// Tells the policy of a closure before the caller goes on.
+    fn spawn_at_once(
+        self: &Arc<Shared>,
+        class: ClassId,
+        mut job: Job,
+        patience: Patience,
+    ) -> Result<Ticket, SpawnError> {
+        let mut core = self.core.lock();
+        let ticket = loop {
+            if core.phase != Phase::Open {
+                return Err(SpawnError::Stopped(job));
+            }
+            match core.submit(class, job) {
+                Ok(ticket) => break ticket,
+                Err(back) => job = back,
+            }
+            if patience == Patience::Refuses || worker::is_own(self) {
+                return Err(SpawnError::Full(job));
+            }
+            core.want_room += 1;
+            core = self.room.wait(core);
+            core.want_room -= 1;
+        };
+        self.see_off(core, ticket)
+    }
+
+    /// The end of a submission: errands, and whether any thread could be had at all.
+    fn see_off<'a>(self: &'a Arc<Shared>, core: MutexGuard<'a, Core>, ticket: Ticket) -> Result<Ticket, SpawnError> {
+        let refused = core.tally.threads_refused;
+        let mut core = self.leave(core);
+        if core.live == 0 && core.tally.threads_refused > refused {
+            // Nobody will come for the closure.
+            if let Some(job) = core.withdraw(ticket) {
                 return Err(SpawnError::NoThreads(job));
             }
         }
         Ok(ticket)
     }
 
-    /// Creates the threads that the policy wants, each outside the mutex.
-    fn create_wanted(self: &Arc<Shared>, state: &mut MutexGuard<'_, State>) {
-        while let Some(thread) = state.wanted.pop() {
-            if state.stopped {
-                return;
+    /// The end of a locked section: what is in the inbox is seen to, and what the last steps left to be done without the
+    /// lock is done: threads are called and created.
+    fn leave<'a>(self: &'a Arc<Shared>, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
+        core.watch();
+        while !core.errands.is_empty() {
+            let Errands { unpark, create, room } = std::mem::take(&mut core.errands);
+            drop(core);
+            for thread in unpark {
+                thread.unpark();
             }
-            if state.seats.len() <= thread.index() {
-                state.seats.resize_with(thread.index() + 1, Seat::default);
+            if room {
+                self.room.notify_all();
             }
-            // The seat's last thread has retired; somebody still has to wait for its end.
-            let old = state.seats[thread.index()].handle.take();
-            state.ended.extend(old);
-            let shared = Arc::clone(self);
-            let body = Box::new(move || worker::work(&shared, thread));
-            let name = format!("{}-{}", self.name, thread.0);
-            let created = MutexGuard::unlocked(state, || (self.spawner)(name, self.stack_size, body));
-            match created {
-                Ok(handle) => state.seats[thread.index()].handle = Some(handle),
-                Err(_) => {
-                    state.tally.threads_refused += 1;
-                    state.tell(Event::ThreadRefused { thread }, None);
+            let mut outcomes = Vec::new();
+            for (seat, badge) in create {
+                outcomes.push((seat, badge, self.create(seat, badge)));
+            }
+            core = self.core.lock();
+            for (seat, badge, handle) in outcomes {
+                match handle {
+                    Ok(handle) => core.seats[seat as usize].handle = Some(handle),
+                    Err(_) => core.refused(seat, badge),
                 }
             }
+            core.watch();
+        }
+        core
+    }
+
+    fn create(self: &Arc<Shared>, seat: u32, badge: Option<crate::ids::ThreadId>) -> std::io::Result<JoinHandle> {
+        let shared = Arc::clone(self);
+        let body = Box::new(move || worker::work(&shared, seat, badge));
+        (self.spawner)(format!("{}-{seat}", self.name), self.stack_size, body)
+    }
+
+    /// Calls a hook. A panic of it is counted, and goes no further.
+    fn hook(&self, hook: Option<&(dyn Fn() + Send + Sync)>) {
+        if let Some(hook) = hook
+            && catch_unwind(AssertUnwindSafe(hook)).is_err()
+        {
+            self.core.lock().tally.panics += 1;
         }
     }
 
-    fn report_count(&self, state: &State) {
+    fn report_count(&self, core: &Core) {
         if let Some(gauge) = &self.on_thread_count {
-            gauge(state.dispatch.counts());
+            gauge(counts_of(core));
         }
     }
 
-    fn begin_stop(&self) -> Vec<(ClassId, Job)> {
-        let mut state = self.state.lock();
-        state.stopped = true;
-        state.wanted.clear();
-        for seat in &state.seats {
-            seat.call.notify_one();
+    fn shut_down(self: &Arc<Shared>, runs_what_waits: bool, deadline: Deadline) -> Ended {
+        let mut core = self.core.lock();
+        let ended_before = core.ended;
+        if runs_what_waits && core.phase == Phase::Open {
+            core.phase = Phase::Closing;
+            self.doorstep.close();
+            core.errands.room = true;
+            core = self.leave(core);
+            core = self.wait_until_quiet(core, deadline);
         }
-        state.dispatch.withdraw_all()
+        let given_back = core.stop();
+        core = self.leave(core);
+        // A pool shut down by one of its own threads cannot wait for that thread.
+        let own = u32::from(worker::is_own(self));
+        let mut passed = false;
+        while core.live > own && !passed {
+            (core, passed) = self.quiet.wait_until(core, deadline);
+        }
+        core.left_alone |= passed;
+        let runs = |(at, seat): (usize, &self::core::Seat)| Some((seat.runs?, format!("{}-{at}", self.name)));
+        let still_running = core.seats.iter().enumerate().filter_map(runs).collect();
+        let ran = core.ended - ended_before;
+        let handles = core.take_ended();
+        drop(core);
+        for handle in handles.into_iter().filter(|handle| !sync::is_own(handle)) {
+            drop(handle.join());
+        }
+        Ended { given_back, ran, still_running }
     }
 
-    fn join_all(&self) {
-        loop {
-            let mut state = self.state.lock();
-            let mut handles = std::mem::take(&mut state.ended);
-            handles.extend(state.seats.iter_mut().filter_map(|seat| seat.handle.take()));
-            drop(state);
-            if handles.is_empty() {
-                return;
-            }
-            for handle in handles {
-                // A pool dropped by one of its own threads cannot wait for that thread.
-                if handle.thread().id() != std::thread::current().id() {
-                    drop(handle.join());
-                }
-            }
+    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself.
+    fn wait_until_quiet<'a>(&'a self, mut core: MutexGuard<'a, Core>, deadline: Deadline) -> MutexGuard<'a, Core> {
+        let own = u32::from(worker::is_own(self));
+        let mut passed = false;
+        while !passed && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
+            (core, passed) = self.quiet.wait_until(core, deadline);
         }
+        core
     }
 }

@@ -27,7 +27,7 @@ use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::host::HostNoise;
 use crate::plan::Plan;
-use crate::pool::{AtqPool, SpawnError, blocking};
+use crate::pool::{AtqPool, Calls, SpawnError, blocking};
 use crate::time::Nanos;
 use crate::workload::{Item, Work};
 
@@ -90,6 +90,8 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
     }
     let pool = builder
         .rules(plan.rules())
+        // As a completion port does: a packet that a thread may take is that thread's.
+        .calls(Calls::Eager)
         .name("atqsim")
         .stack_size(STACK)
         .idle_timeout(Some(machine.clock.wall_of(Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)))))
@@ -97,7 +99,8 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
         .on_thread_start(move || hook_clock.join())
         // Ordering: Relaxed; a gauge that is read for the time line, nothing hangs on it.
         .on_thread_count(move |counts| live.store(counts.live_threads, Ordering::Relaxed))
-        .build();
+        .build()
+        .expect("rules are taken as they are");
     machine.pool.set(pool).expect("set once");
     let hiccups = machine.meter.watch(&machine.clock);
     let interrupted = machine.inject(options);
@@ -219,7 +222,7 @@ impl Machine {
     /// Hands an item to the pool. The floor's lock is held, so its thread cannot begin before the floor knows.
     fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Crowd>, key: ItemKey, class: ClassId) {
         let machine = Arc::clone(self);
-        let result = self.pool().spawn(class, move || machine.serve(key));
+        let result = self.pool().try_spawn(class, move || machine.serve(key));
         let now = self.clock.now().min(self.plan.duration);
         // Ordering: Relaxed; see where the gauge is stored.
         floor.live_threads(self.live.load(Ordering::Relaxed), now);

@@ -215,7 +215,10 @@ impl Replay {
             }
             Event::Blocks { thread } | Event::Finishes { thread } => is(thread, Seat::Busy, "busy"),
             Event::Wakes { thread } => is(thread, Seat::Waits, "waiting"),
-            Event::GiveUp { .. } | Event::IdleTooLong { .. } | Event::SetPoolSize { .. } => Ok(()),
+            Event::GiveUp { .. }
+            | Event::IdleTooLong { .. }
+            | Event::SetPoolSize { .. }
+            | Event::SetRunnableLimit { .. } => Ok(()),
         }
     }
 }

@@ -55,10 +55,13 @@ impl Header {
     #[must_use]
     pub fn text(&self) -> String {
         // Taken apart field by field: a rule that is added and not written here would replay as another policy.
-        let Rules { pool_size, runnable_limit, classes, order, waiting_room } = &self.rules;
+        let Rules { pool_size, runnable_limit, classes, order, waiting_room, starting_limit } = &self.rules;
         let mut out = format!("{MAGIC} {VERSION}\nengine {}\nvariant {}\n", self.engine, self.variant);
         let _ = write!(out, "pool-size {pool_size}\nrunnable-limit {runnable_limit}\norder {}\n", order.name());
         let room = waiting_room.map_or_else(|| "none".to_string(), |most| most.to_string());
+        if *starting_limit != u32::MAX {
+            let _ = writeln!(out, "starting-limit {starting_limit}");
+        }
         let _ = write!(out, "waiting-room {room}\nclasses {}\n", classes.len());
         for (at, (rule, name)) in classes.iter().zip(&self.names).enumerate() {
             let ClassRule { kind, max_waiting, priority, keep_free } = rule;
@@ -82,6 +85,7 @@ pub(super) struct Partial {
     runnable_limit: Option<u32>,
     order: Option<Order>,
     waiting_room: Option<Option<usize>>,
+    starting_limit: Option<u32>,
     classes: Option<usize>,
     rules: Vec<ClassRule>,
     names: Vec<String>,
@@ -103,6 +107,7 @@ impl Partial {
                 let order = Order::from_name(rest).ok_or_else(|| format!("`{}` is no order", clipped(rest)))?;
                 self.order = Some(order);
             }
+            "starting-limit" => self.starting_limit = Some(whole(rest)?),
             "waiting-room" if rest == "none" => self.waiting_room = Some(None),
             "waiting-room" => self.waiting_room = Some(Some(whole(rest)?)),
             "classes" => self.classes = Some(whole(rest)?),
@@ -143,6 +148,8 @@ impl Partial {
                 classes: std::mem::take(&mut self.rules),
                 order: need(self.order, "order")?,
                 waiting_room: need(self.waiting_room, "waiting-room")?,
+                // Written only where there is one.
+                starting_limit: self.starting_limit.take().unwrap_or(u32::MAX),
             },
             names: std::mem::take(&mut self.names),
         })
@@ -191,6 +198,7 @@ pub fn event_text(event: &Event<()>) -> String {
         Event::IdleTooLong { thread } => format!("idle-too-long t{}", thread.0),
         Event::SetCap { class, cap } => format!("set-cap {} {cap}", class.0),
         Event::SetPoolSize { size } => format!("set-pool-size {size}"),
+        Event::SetRunnableLimit { limit } => format!("set-runnable-limit {limit}"),
     }
 }
 
@@ -259,6 +267,7 @@ fn parse_event(words: &mut Words<'_>) -> Result<Event<()>, String> {
         "idle-too-long" => Event::IdleTooLong { thread: words.thread()? },
         "set-cap" => Event::SetCap { class: ClassId(words.whole()?), cap: words.whole()? },
         "set-pool-size" => Event::SetPoolSize { size: words.whole()? },
+        "set-runnable-limit" => Event::SetRunnableLimit { limit: words.whole()? },
         other => return Err(format!("`{}` is no event", clipped(other))),
     })
 }
@@ -357,6 +366,7 @@ mod tests {
             thread().prop_map(|thread| Event::IdleTooLong { thread }),
             any::<(u16, u32)>().prop_map(|(class, cap)| Event::SetCap { class: ClassId(class), cap }),
             any::<u32>().prop_map(|size| Event::SetPoolSize { size }),
+            any::<u32>().prop_map(|limit| Event::SetRunnableLimit { limit }),
         ]
     }
 
@@ -412,10 +422,11 @@ mod tests {
             name in "[^\\p{C}]{1,20}",
             order in 0..Order::ALL.len(),
             waiting_room in any::<Option<usize>>(),
+            starting_limit in any::<u32>(),
         ) {
             let names = vec![name.clone(); classes.len()];
             let order = Order::ALL[order];
-            let rules = Rules { pool_size: sizes.0, runnable_limit: sizes.1, classes, order, waiting_room };
+            let rules = Rules { pool_size: sizes.0, runnable_limit: sizes.1, classes, order, waiting_room, starting_limit };
             let header = Header { engine: "threads".into(), variant: name, rules, names };
             let mut read = Partial::default();
             for line in header.text().lines().skip(1).take_while(|line| *line != BEGIN) {

@@ -11,7 +11,7 @@ pub struct Ticket(u64);
 impl Ticket {
     /// The name of item `seq` of `class`; `seq` is below 2^48.
     #[inline]
-    pub(in crate::policy) fn new(seq: u64, class: ClassId) -> Ticket {
+    pub(crate) fn new(seq: u64, class: ClassId) -> Ticket {
         Ticket(seq << 16 | u64::from(class.0))
     }
 
@@ -84,6 +84,11 @@ pub enum Event<J> {
     SetPoolSize {
         /// The new size; 0 counts as 1.
         size: u32,
+    },
+    /// The runnable limit changes. No thread is taken away; those above it go idle when they finish.
+    SetRunnableLimit {
+        /// The new limit; 0 counts as 1.
+        limit: u32,
     },
 }
 
@@ -161,6 +166,7 @@ impl<J> Event<J> {
             Event::IdleTooLong { thread } => Event::IdleTooLong { thread },
             Event::SetCap { class, cap } => Event::SetCap { class, cap },
             Event::SetPoolSize { size } => Event::SetPoolSize { size },
+            Event::SetRunnableLimit { limit } => Event::SetRunnableLimit { limit },
         }
     }
 }

@@ -1,0 +1,571 @@
+//! What the pool's one lock guards, and the steps of the hand-off protocol that are done under it.
+//!
+//! The steps have the names of `README.md` beside this file, where it is argued that no wake-up is lost. No policy: who
+//! is served next is `Dispatch`'s decision. No thread either: `worker` does what the steps say, and whatever takes long
+//! (waking a thread, creating one) is an errand for whoever held the lock, done after it was given up. Called by the
+//! rest of the pool.
+
+mod guard;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use guard::Guard;
+
+use super::inbox::{Doorstep, Untold};
+use super::reason::Reason;
+use super::sync::{Deadline, JoinHandle, Thread};
+use super::{Calls, Ceiling, Job, Observer, Tally};
+use crate::ids::{ClassId, ThreadId};
+use crate::policy::decision_log::{DecisionLog, LogLine};
+use crate::policy::dispatch::{ClassRule, Decision, Decisions, Dispatch, Event, Kind, Rules, Ticket};
+use crate::policy::drain::Drain;
+use crate::policy::order::Order;
+
+/// What lies on a thread's seat while it sits.
+pub(super) enum Note {
+    /// It is called: work waits, for whoever comes first.
+    Called,
+    /// It is to run this.
+    Run(ClassId, Job),
+    /// It is to end.
+    End,
+}
+
+/// One thread of the pool, as the others see it.
+#[derive(Default)]
+pub(super) struct Seat {
+    /// Set by the thread itself, before anybody may call it.
+    pub(super) thread: Option<Thread>,
+    pub(super) handle: Option<JoinHandle>,
+    pub(super) note: Option<Note>,
+    /// The name under which the policy knows the thread: while it is awake, or (eager calls) as long as it lives.
+    pub(super) badge: Option<ThreadId>,
+    /// The class of the closure that it runs.
+    pub(super) runs: Option<ClassId>,
+    /// How many calls of `blocking` it is in.
+    blocks: u32,
+    /// The thread has ended.
+    pub(super) gone: bool,
+}
+
+/// A class beside what the policy knows of it.
+pub(super) struct ClassState {
+    pub(super) name: Arc<str>,
+    pub(super) ceiling: Ceiling,
+    pub(super) queued_by: Reason,
+    pub(super) running_by: Reason,
+}
+
+/// Whether new work is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Open,
+    /// What waits is still run; nothing more is taken.
+    Closing,
+    /// Nothing more is run.
+    Stopped,
+}
+
+/// Why the pool's own counts last changed.
+pub(super) struct Reasons {
+    pub(super) busy: Reason,
+    pub(super) live: Reason,
+    pub(super) goal: Reason,
+}
+
+/// When threads are called. See [`super::Builder`] for the meanings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Habits {
+    pub(super) calls: Calls,
+    pub(super) poll: Duration,
+    pub(super) guard_tick: Duration,
+    pub(super) brisk_starts: u64,
+    pub(super) processors: u32,
+}
+
+/// What is to be done once the lock is given up.
+#[derive(Default)]
+pub(super) struct Errands {
+    pub(super) unpark: Vec<Thread>,
+    /// Seat and, with eager calls, badge of threads that are to be created.
+    pub(super) create: Vec<(u32, Option<ThreadId>)>,
+    /// Somebody may be waiting for room.
+    pub(super) room: bool,
+}
+
+impl Errands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.unpark.is_empty() && self.create.is_empty() && !self.room
+    }
+}
+
+pub(super) struct Core {
+    pub(super) dispatch: Dispatch<Job>,
+    pub(super) habits: Habits,
+    pub(super) classes: Vec<ClassState>,
+    pub(super) seats: Vec<Seat>,
+    free_seats: Vec<u32>,
+    /// Eager calls: the seat of each badge.
+    seat_of: Vec<u32>,
+    /// Throttled calls: who sits, the most recent last.
+    pub(super) bench: Vec<u32>,
+    /// A thread polls the bell.
+    pub(super) polled: bool,
+    /// The bell has been rung, and the poller has not come yet.
+    pub(super) rung: bool,
+    pub(super) doorstep: Arc<Doorstep>,
+    /// Closures taken out of the inbox of which the policy has not been told.
+    pub(super) untold: Untold,
+    /// What was last published: nobody watches the inbox.
+    unwatched: bool,
+    /// The policy has to know of everything before it decides: its order, or a drain rule, looks at all that waits.
+    tells_all: bool,
+    /// A thread was called, or is being created, and has not come yet.
+    pub(super) on_the_way: bool,
+    /// The policy's wish for one more thread that nobody has answered.
+    credit: Option<ThreadId>,
+    pub(super) guard: Option<Guard>,
+    /// Whether the policy has the lower runnable limit of brisk times.
+    is_brisk: bool,
+    runnable_limit: u32,
+    /// Closures that were started, and how many there were at the last call.
+    pub(super) started: u64,
+    started_at_call: u64,
+    pub(super) ended: u64,
+    /// Threads that exist or are being created.
+    pub(super) live: u32,
+    /// The size asked for; the policy's goal is less where the system refused threads.
+    pub(super) size: u32,
+    pub(super) phase: Phase,
+    /// A shutdown's time was up: threads that still ran were left alone.
+    pub(super) left_alone: bool,
+    /// Callers of `spawn` that wait for room.
+    pub(super) want_room: u32,
+    /// For how long a thread polls before it sits; grows and shrinks with what that was good for.
+    pub(super) poll_for: Duration,
+    /// A poll has ended in vain; until then it would have paid to go on.
+    poll_ended: Option<Deadline>,
+    pub(super) errands: Errands,
+    pub(super) reasons: Reasons,
+    pub(super) tally: Tally,
+    pub(super) log: Option<DecisionLog>,
+    pub(super) on_decisions: Option<Observer>,
+    scratch: Vec<Decision<Job>>,
+}
+
+/// The policy's answer to one event, taken apart.
+struct Answer {
+    teller: Option<ThreadId>,
+    ticket: Option<Ticket>,
+    given_back: Option<Job>,
+    /// What the teller is to run.
+    mine: Option<(ClassId, Job)>,
+    /// The teller is to leave.
+    leaves: bool,
+    create: Option<ThreadId>,
+    more_to_create: Vec<ThreadId>,
+    for_others: Vec<(ThreadId, Note)>,
+}
+
+impl Decisions<Job> for Answer {
+    #[inline(always)]
+    fn put(&mut self, decision: Decision<Job>) {
+        match decision {
+            Decision::Queued { ticket } => self.ticket = Some(ticket),
+            Decision::Refused { job } | Decision::Left { job } => self.given_back = Some(job),
+            Decision::Start { thread, class, job, .. } if Some(thread) == self.teller => self.mine = Some((class, job)),
+            Decision::Start { thread, class, job, .. } => self.for_others.push((thread, Note::Run(class, job))),
+            Decision::Retire { thread } if Some(thread) == self.teller => self.leaves = true,
+            Decision::Retire { thread } => self.for_others.push((thread, Note::End)),
+            Decision::Create { thread } if self.create.is_none() => self.create = Some(thread),
+            Decision::Create { thread } => self.more_to_create.push(thread),
+            Decision::Idle { .. } => {}
+        }
+    }
+}
+
+/// Whether a thread stays with a class for more than one closure.
+fn has_long_turns(rule: &ClassRule) -> bool {
+    matches!(rule.kind, Kind::WorkQueue { drain, .. } if drain != Drain::Messages(1))
+}
+
+impl Core {
+    /// The lock's content for a pool that does not run yet.
+    pub(super) fn new(dispatch: Dispatch<Job>, habits: Habits, classes: Vec<ClassState>, rules: &Rules) -> Core {
+        let (size, runnable_limit) = (rules.pool_size.max(1), rules.runnable_limit.max(1));
+        Core {
+            dispatch,
+            habits,
+            classes,
+            seats: Vec::new(),
+            free_seats: Vec::new(),
+            seat_of: Vec::new(),
+            bench: Vec::new(),
+            polled: false,
+            rung: false,
+            doorstep: Arc::new(Doorstep::new(rules.classes.len())),
+            untold: Untold::none(rules.classes.len()),
+            unwatched: true,
+            tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
+            on_the_way: false,
+            credit: None,
+            guard: None,
+            is_brisk: false,
+            runnable_limit,
+            started: 0,
+            started_at_call: 0,
+            ended: 0,
+            live: 0,
+            size,
+            phase: Phase::Open,
+            left_alone: false,
+            want_room: 0,
+            poll_for: habits.poll,
+            poll_ended: None,
+            errands: Errands::default(),
+            reasons: Reasons { busy: Reason::Built, live: Reason::Built, goal: Reason::Built },
+            tally: Tally::default(),
+            log: None,
+            on_decisions: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Step `Tell`: the policy hears of an event, and what it decides for others is put where they find it.
+    #[inline]
+    fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) -> Answer {
+        let mut answer = Answer {
+            teller,
+            ticket: None,
+            given_back: None,
+            mine: None,
+            leaves: false,
+            create: None,
+            more_to_create: Vec::new(),
+            for_others: Vec::new(),
+        };
+        if self.log.is_some() || self.on_decisions.is_some() {
+            self.tell_aloud(event, &mut answer);
+        } else {
+            self.dispatch.apply(event, &mut answer);
+        }
+        if let Some((class, _)) = &answer.mine {
+            self.note_start(*class);
+        }
+        if let Some(thread) = answer.create {
+            self.want(thread);
+        }
+        if !answer.more_to_create.is_empty() || !answer.for_others.is_empty() {
+            self.pass_on(&mut answer);
+        }
+        if self.credit.is_some() {
+            self.see_to_it();
+        }
+        answer
+    }
+
+    #[cold]
+    fn tell_aloud(&mut self, event: Event<Job>, answer: &mut Answer) {
+        let erased = event.erased();
+        let mut decisions = std::mem::take(&mut self.scratch);
+        self.dispatch.apply(event, &mut decisions);
+        if let Some(log) = &mut self.log {
+            log.note(erased, &decisions);
+        }
+        if let Some(observer) = &mut self.on_decisions {
+            observer(&LogLine::of(erased, &decisions));
+        }
+        for decision in decisions.drain(..) {
+            answer.put(decision);
+        }
+        self.scratch = decisions;
+    }
+
+    #[inline]
+    fn note_start(&mut self, class: ClassId) {
+        self.started += 1;
+        self.reasons.busy = Reason::Started;
+        let class = &mut self.classes[class.index()];
+        class.queued_by = Reason::Started;
+        class.running_by = Reason::Started;
+        self.errands.room |= self.want_room > 0;
+    }
+
+    /// What the policy decided for threads other than the teller: with eager calls, their notes.
+    fn pass_on(&mut self, answer: &mut Answer) {
+        for thread in answer.more_to_create.drain(..) {
+            self.want(thread);
+        }
+        for (thread, note) in answer.for_others.drain(..) {
+            if let Note::Run(class, _) = &note {
+                self.note_start(*class);
+            }
+            self.put(self.seat_of[thread.index()], note);
+        }
+    }
+
+    /// Step `Note`: something for a thread that sits.
+    fn put(&mut self, seat: u32, note: Note) {
+        let seat = &mut self.seats[seat as usize];
+        assert!(seat.note.is_none(), "a note would be lost");
+        seat.note = Some(note);
+        self.errands.unpark.push(seat.thread.clone().expect("a thread that sits has said who it is"));
+    }
+
+    /// The policy wishes for one more thread.
+    fn want(&mut self, thread: ThreadId) {
+        match self.habits.calls {
+            Calls::Throttled => self.credit = Some(thread),
+            Calls::Eager => {
+                let seat = self.new_seat();
+                if self.seat_of.len() <= thread.index() {
+                    self.seat_of.resize(thread.index() + 1, u32::MAX);
+                }
+                self.seat_of[thread.index()] = seat;
+                self.errands.create.push((seat, Some(thread)));
+            }
+        }
+    }
+
+    /// A seat for a thread that is to be created.
+    fn new_seat(&mut self) -> u32 {
+        self.live += 1;
+        self.reasons.live = Reason::GrewOnDemand;
+        self.free_seats.pop().unwrap_or_else(|| {
+            self.seats.push(Seat::default());
+            self.seats.len() as u32 - 1
+        })
+    }
+
+    /// Step `Submit`: the policy is told of a closure at once. It is given back where its class has no room.
+    pub(super) fn submit(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
+        match self.habits.calls {
+            Calls::Eager => self.submit_now(class, job),
+            Calls::Throttled => {
+                let doorstep = Arc::clone(&self.doorstep);
+                // What came before is told before; nothing may come between that and this.
+                let mut numbers = loop {
+                    while self.take_in(None).is_some() {}
+                    match doorstep.lock_empty() {
+                        Some(numbers) => break numbers,
+                        None => doorstep.take(&mut self.untold),
+                    }
+                };
+                let result = self.submit_now(class, job);
+                numbers.advance(result.is_ok());
+                result
+            }
+        }
+    }
+
+    fn submit_now(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
+        self.revive();
+        let before = std::mem::replace(&mut self.classes[class.index()].queued_by, Reason::Submitted);
+        let answer = self.tell(Event::Submit { class, job }, None);
+        if let Some(job) = answer.given_back {
+            self.classes[class.index()].queued_by = before;
+            return Err(job);
+        }
+        Ok(answer.ticket.expect("an item is queued or given back"))
+    }
+
+    /// Takes a closure back that still waits.
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<Job> {
+        while self.take_in(None).is_some() {}
+        let job = self.tell(Event::GiveUp { ticket }, None).given_back?;
+        self.classes[ticket.class().index()].queued_by = Reason::Withdrawn;
+        self.errands.room |= self.want_room > 0;
+        Some(job)
+    }
+
+    /// An event that answers with nothing for the teller.
+    pub(super) fn change(&mut self, event: Event<Job>) {
+        let _ = self.tell(event, None);
+    }
+
+    /// Step `Arrive`: a thread that was called, or has seen the bell, or was just created, asks for work. It takes the
+    /// policy's open wish as its badge; where another has taken that before, there is nothing left to do.
+    pub(super) fn arrive(&mut self, seat: u32) -> Option<(ClassId, Job)> {
+        let badge = match self.habits.calls {
+            Calls::Eager => self.seats[seat as usize].badge?,
+            Calls::Throttled => {
+                // Nobody else is called for what the caller has come for.
+                let on_the_way = std::mem::replace(&mut self.on_the_way, true);
+                while (self.credit.is_none() || self.tells_all) && self.take_in(None).is_some() {}
+                self.on_the_way = on_the_way;
+                self.credit.take()?
+            }
+        };
+        self.seats[seat as usize].badge = Some(badge);
+        let answer = self.tell(Event::ThreadStarted { thread: badge }, Some(badge));
+        self.settle(seat, badge, answer)
+    }
+
+    /// Step `Finish`: a closure has ended; the thread asks for its next.
+    #[inline]
+    pub(super) fn finish(&mut self, seat: u32, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
+        self.ended += 1;
+        let reason = if panicked { Reason::Panicked } else { Reason::Finished };
+        self.reasons.busy = reason;
+        self.classes[class.index()].running_by = reason;
+        let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
+        if self.tells_all {
+            let on_the_way = std::mem::replace(&mut self.on_the_way, true);
+            while self.take_in(None).is_some() {}
+            self.on_the_way = on_the_way;
+        }
+        let answer = self.tell(Event::Finishes { thread: badge }, Some(badge));
+        self.settle(seat, badge, answer)
+    }
+
+    /// What the policy has for a thread that asked: a closure; or its leave, to sit or to end.
+    #[inline]
+    fn settle(&mut self, seat: u32, badge: ThreadId, answer: Answer) -> Option<(ClassId, Job)> {
+        if answer.mine.is_some() {
+            return answer.mine;
+        }
+        match self.habits.calls {
+            Calls::Throttled => {
+                // What the policy does not know yet comes next.
+                let mut leaves = answer.leaves;
+                while !leaves
+                    && self.dispatch.has_room_for_a_thread()
+                    && let Some(answer) = self.take_in(Some(badge))
+                {
+                    if answer.mine.is_some() {
+                        return answer.mine;
+                    }
+                    leaves = answer.leaves;
+                }
+                // A thread without work is none of the policy's: it gives its badge back and sits.
+                if !leaves {
+                    let _ = self.tell(Event::IdleTooLong { thread: badge }, Some(badge));
+                }
+                self.seats[seat as usize].badge = None;
+            }
+            Calls::Eager if answer.leaves => self.seats[seat as usize].note = Some(Note::End),
+            Calls::Eager => {}
+        }
+        None
+    }
+
+    /// Eager calls: the thread has sat for longer than the time-out. It ends if nobody has called it meanwhile.
+    pub(super) fn sat_too_long(&mut self, seat: u32) {
+        let Some(badge) = self.seats[seat as usize].badge else { return };
+        if self.seats[seat as usize].note.is_none() && self.phase != Phase::Stopped {
+            let answer = self.tell(Event::IdleTooLong { thread: badge }, Some(badge));
+            if answer.leaves {
+                self.seats[seat as usize].note = Some(Note::End);
+                self.reasons.live = Reason::RetiredIdle;
+            }
+        }
+    }
+
+    /// The closure on `seat` begins or ends to wait for something outside. Only the outermost wait counts.
+    pub(super) fn blocks(&mut self, seat: u32, begins: bool) {
+        let state = &mut self.seats[seat as usize];
+        let outermost = state.blocks == u32::from(!begins);
+        state.blocks = if begins { state.blocks + 1 } else { state.blocks - 1 };
+        let (Some(thread), true) = (state.badge, outermost && self.phase != Phase::Stopped) else { return };
+        self.change(if begins { Event::Blocks { thread } } else { Event::Wakes { thread } });
+    }
+
+    /// A closure ended after the stop, with which the policy's work was over.
+    pub(super) fn ended_late(&mut self) -> Option<(ClassId, Job)> {
+        self.ended += 1;
+        None
+    }
+
+    /// A thread leaves the bench on its own accord.
+    pub(super) fn leave_bench(&mut self, seat: u32) {
+        if let Some(at) = self.bench.iter().rposition(|s| *s == seat) {
+            self.bench.remove(at);
+        }
+        self.guard.take_if(|guard| guard.seat == seat);
+    }
+
+    /// Whether a thread that has nothing to do is one too many.
+    pub(super) fn is_surplus(&self) -> bool {
+        self.habits.calls == Calls::Throttled && self.live > self.dispatch.counts().goal_threads.max(1)
+    }
+
+    /// Changes the size. Surplus threads that sit are told to end; others end when they sit down.
+    pub(super) fn resize(&mut self, size: u32) {
+        self.size = size;
+        self.reasons.goal = Reason::Resized;
+        self.change(Event::SetPoolSize { size });
+        for (at, ceiling) in self.classes.iter().map(|class| class.ceiling).enumerate().collect::<Vec<_>>() {
+            if let (Ceiling::Percent(_), Some(cap)) = (ceiling, ceiling.threads_of(size)) {
+                self.change(Event::SetCap { class: ClassId(at as u16), cap });
+            }
+        }
+        let surplus = self.live.saturating_sub(size).min(self.bench.len() as u32);
+        if self.habits.calls == Calls::Throttled {
+            for seat in self.bench.drain(..surplus as usize).collect::<Vec<_>>() {
+                if self.guard.take_if(|guard| guard.seat == seat).is_some() {
+                    self.keep_brisk(false);
+                }
+                self.put(seat, Note::End);
+            }
+        }
+    }
+
+    /// The system refused a thread. The pool goes on with what it has; with nothing, the next submission tries again.
+    pub(super) fn refused(&mut self, seat: u32, badge: Option<ThreadId>) {
+        self.tally.threads_refused += 1;
+        self.live -= 1;
+        self.free_seats.push(seat);
+        self.reasons.live = Reason::Refused;
+        self.reasons.goal = Reason::Refused;
+        if badge.is_none() {
+            self.on_the_way = false;
+        }
+        if let Some(thread) = badge.or_else(|| self.credit.take()) {
+            self.change(Event::ThreadRefused { thread });
+        }
+        if self.habits.calls == Calls::Throttled && self.live > 0 {
+            self.change(Event::SetPoolSize { size: self.live });
+        }
+    }
+
+    /// A thread ends.
+    pub(super) fn gone(&mut self, seat: u32) {
+        self.live -= 1;
+        let state = &mut self.seats[seat as usize];
+        (state.gone, state.thread, state.note, state.badge) = (true, None, None, None);
+    }
+
+    /// The handles of threads that have ended, whose seats are free again.
+    pub(super) fn take_ended(&mut self) -> Vec<JoinHandle> {
+        let mut handles = Vec::new();
+        for (at, seat) in self.seats.iter_mut().enumerate() {
+            // A thread may have ended before its creator has put its handle down.
+            if seat.gone && seat.handle.is_some() {
+                handles.extend(seat.handle.take());
+                seat.gone = false;
+                self.free_seats.push(at as u32);
+            }
+        }
+        handles
+    }
+
+    /// From now on nothing more is run: what waits is taken out, and everybody who sits is woken to end.
+    pub(super) fn stop(&mut self) -> Vec<(ClassId, Job)> {
+        self.phase = Phase::Stopped;
+        self.credit = None;
+        self.doorstep.close();
+        self.doorstep.ring();
+        self.errands.unpark.extend(self.seats.iter().filter_map(|seat| seat.thread.clone()));
+        self.errands.room = true;
+        let mut given_back = self.dispatch.withdraw_all();
+        given_back.extend(std::iter::from_fn(|| self.untold.pop()));
+        self.doorstep.take(&mut self.untold);
+        given_back.extend(std::iter::from_fn(|| self.untold.pop()));
+        for (class, _) in &given_back {
+            self.classes[class.index()].queued_by = Reason::GivenBack;
+        }
+        given_back
+    }
+}

@@ -1,0 +1,151 @@
+//! Who sees to it that waiting closures find a thread: the inbox's watch, the poller, and calls.
+//!
+//! Throttled calls only. The steps are argued in the pool's `README.md`; who is served next is the policy's decision.
+//! Called by the rest of `core` and by `worker`.
+
+use std::time::Duration;
+
+use super::{Answer, Core, Note, Phase};
+use crate::ids::{ClassId, ThreadId};
+use crate::policy::dispatch::Event;
+use crate::pool::reason::Reason;
+use crate::pool::sync::Deadline;
+use crate::pool::{Calls, Job};
+
+/// A shorter poll is not worth its clock.
+const LEAST_POLL: Duration = Duration::from_micros(1);
+
+impl Core {
+    /// Step `See`: work waits and the policy wishes for a thread; is one sure to come? If not, one is called.
+    pub(super) fn see_to_it(&mut self) {
+        if self.on_the_way || self.rung || !self.dispatch.wants_a_thread() {
+            return;
+        }
+        if self.polled {
+            self.rung = true;
+            self.doorstep.ring();
+        } else if self.guard.is_none() || self.dispatch.counts().busy_threads == 0 {
+            self.call();
+        }
+    }
+
+    /// Step `Call`: the thread that has sat down last is called; where nobody sits, one is created.
+    pub(super) fn call(&mut self) {
+        self.on_the_way = true;
+        self.started_at_call = self.started;
+        self.judge_poll();
+        match self.bench.pop() {
+            Some(seat) => {
+                self.guard.take_if(|guard| guard.seat == seat);
+                self.put(seat, Note::Called);
+            }
+            None => {
+                let seat = self.new_seat();
+                self.errands.create.push((seat, None));
+            }
+        }
+    }
+
+    /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `None`: there is none.
+    pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> Option<Answer> {
+        if self.untold.closures.is_empty() {
+            if !self.doorstep.is_rung() {
+                return None;
+            }
+            self.doorstep.take(&mut self.untold);
+        }
+        let (class, job) = self.untold.pop()?;
+        self.revive();
+        self.classes[class.index()].queued_by = Reason::Submitted;
+        let answer = self.tell(Event::Submit { class, job }, teller);
+        debug_assert!(answer.given_back.is_none(), "only classes without a bound use the inbox");
+        Some(answer)
+    }
+
+    /// Where the system refused every thread before, perhaps it does not now.
+    pub(super) fn revive(&mut self) {
+        if self.live == 0 && self.dispatch.counts().goal_threads == 0 {
+            let _ = self.tell(Event::SetPoolSize { size: self.size }, None);
+        }
+    }
+
+    /// Step `Watch`, at the end of each locked section: is somebody sure to look into the inbox who is not kept by a
+    /// closure? If not, the next producer is told to. Nothing that lies in the inbox is left to nobody.
+    #[inline]
+    pub(in crate::pool) fn watch(&mut self) {
+        if self.habits.calls == Calls::Throttled && !self.is_watched() && self.phase != Phase::Stopped {
+            self.leave_unwatched();
+        }
+    }
+
+    pub(super) fn leave_unwatched(&mut self) {
+        while !self.is_watched() {
+            if self.untold.closures.is_empty() && (self.unwatched || self.doorstep.publish(true)) {
+                self.unwatched = true;
+                return;
+            }
+            // The bell rings while something lies in the inbox, but who rings it may not be heard yet.
+            if self.take_in(None).is_none() {
+                self.doorstep.take(&mut self.untold);
+            }
+        }
+    }
+
+    /// Whether a thread comes to the pool's lock without being called, or whether calling one would be of no use.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        let counts = self.dispatch.counts();
+        self.on_the_way
+            || self.rung
+            || self.polled
+            || (self.guard.is_some() && counts.busy_threads > 0)
+            || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
+    }
+
+    /// The caller watches the inbox from now on.
+    pub(super) fn watches(&mut self) {
+        if self.unwatched {
+            self.unwatched = !self.doorstep.publish(false);
+        }
+    }
+
+    /// The thread on its way to the bench polls first. `false`: it need not, or must not.
+    pub(in crate::pool) fn begin_poll(&mut self) -> bool {
+        if self.polled || self.phase == Phase::Stopped || self.is_surplus() {
+            return false;
+        }
+        if self.poll_for < LEAST_POLL {
+            self.poll_ended = Some(Deadline::after(self.habits.poll));
+            return false;
+        }
+        self.polled = true;
+        self.watches();
+        true
+    }
+
+    /// The poller comes, or gives up.
+    pub(in crate::pool) fn end_poll(&mut self, seat: u32) -> Option<(ClassId, Job)> {
+        self.polled = false;
+        self.rung = false;
+        let next = if self.phase == Phase::Stopped { None } else { self.arrive(seat) };
+        self.poll_ended = next.is_none().then(|| Deadline::after(self.habits.poll));
+        next
+    }
+
+    /// Somebody is called. If that would not have been needed, had the last poll gone on for a while, the next one takes
+    /// twice as long; otherwise half as long.
+    pub(super) fn judge_poll(&mut self) {
+        if let Some(paying) = self.poll_ended.take() {
+            self.poll_for = if paying.has_passed() {
+                self.poll_for / 2
+            } else {
+                (self.poll_for * 2).clamp(self.habits.poll / 8, self.habits.poll)
+            };
+        }
+    }
+
+    /// A producer has come because nobody watches.
+    pub(in crate::pool) fn is_here(&mut self) {
+        self.unwatched = false;
+    }
+}
