@@ -42,6 +42,8 @@ pub(super) struct Seat {
     pub(super) note: Option<Note>,
     /// The name under which the policy knows the thread: while it is awake, or (eager calls) as long as it lives.
     pub(super) badge: Option<ThreadId>,
+    /// How many closures the pool had started when this thread was given its last.
+    since: u64,
     /// The class of the closure that it runs.
     pub(super) runs: Option<ClassId>,
     /// How many calls of `blocking` it is in.
@@ -127,8 +129,8 @@ pub(super) struct Core {
     /// The policy's wish for one more thread that nobody has answered.
     credit: Option<ThreadId>,
     pub(super) guard: Option<Guard>,
-    /// Whether the policy has the lower runnable limit of brisk times.
-    is_brisk: bool,
+    /// The runnable limit of the description, and the policy's at the moment.
+    described_limit: u32,
     runnable_limit: u32,
     /// Closures that were started, and how many there were at the last call.
     pub(super) started: u64,
@@ -212,7 +214,7 @@ impl Core {
             on_the_way: false,
             credit: None,
             guard: None,
-            is_brisk: false,
+            described_limit: runnable_limit,
             runnable_limit,
             started: 0,
             started_at_call: 0,
@@ -424,6 +426,7 @@ impl Core {
     #[inline]
     fn settle(&mut self, seat: u32, badge: ThreadId, answer: Answer) -> Option<(ClassId, Job)> {
         if answer.mine.is_some() {
+            self.seats[seat as usize].since = self.started;
             return answer.mine;
         }
         match self.habits.calls {
@@ -435,6 +438,7 @@ impl Core {
                     && let Some(answer) = self.take_in(Some(badge))
                 {
                     if answer.mine.is_some() {
+                        self.seats[seat as usize].since = self.started;
                         return answer.mine;
                     }
                     leaves = answer.leaves;
@@ -505,7 +509,7 @@ impl Core {
         if self.habits.calls == Calls::Throttled {
             for seat in self.bench.drain(..surplus as usize).collect::<Vec<_>>() {
                 if self.guard.take_if(|guard| guard.seat == seat).is_some() {
-                    self.keep_brisk(false);
+                    self.keep_brisk(false, 0);
                 }
                 self.put(seat, Note::End);
             }

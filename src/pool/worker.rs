@@ -117,10 +117,11 @@ fn handle_panic(shared: &Shared, class: ClassId, payload: Box<dyn Any + Send>) {
 fn come(core: &mut Core, seat: u32) -> Option<Work> {
     if core.was_needless() {
         core.stand_guard(seat);
+        core.keep_brisk(true, 0);
         return None;
     }
     if core.guard.is_none() {
-        core.keep_brisk(false);
+        core.keep_brisk(false, 0);
     }
     core.arrive(seat)
 }

@@ -24,17 +24,21 @@ impl Core {
         self.guard.is_none() && self.phase == Phase::Open && self.is_brisk_since(self.started_at_call)
     }
 
-    /// Whether each thread that works has started many closures since `started` was noted.
+    /// Whether each thread that gets on has started many closures since `started` was noted.
     fn is_brisk_since(&self, started: u64) -> bool {
-        let busy = u64::from(self.dispatch.counts().busy_threads);
-        (busy > 0 || self.polled) && self.started - started >= self.habits.brisk_starts * busy.max(1)
+        let gets_on = self.dispatch.counts().busy_threads.saturating_sub(self.stuck_since(started));
+        (gets_on > 0 || self.polled) && self.started - started >= self.habits.brisk_starts * u64::from(gets_on.max(1))
+    }
+
+    /// Busy threads that still run what they ran when `started` closures had been started.
+    fn stuck_since(&self, started: u64) -> u32 {
+        self.seats.iter().filter(|seat| seat.badge.is_some() && seat.since <= started).count() as u32
     }
 
     /// The thread on `seat` stands guard: it sits, and looks again after a while.
     pub(in crate::pool) fn stand_guard(&mut self, seat: u32) {
         self.guard = Some(Guard { seat, started: self.started, waiting: self.backlog() });
         self.bench.push(seat);
-        self.keep_brisk(true);
         self.watches();
     }
 
@@ -46,11 +50,13 @@ impl Core {
         self.dispatch.waiting_items() + self.untold.closures.len()
     }
 
-    /// While closures are started briskly, no more threads than processors are awake: more would only take turns.
-    pub(in crate::pool) fn keep_brisk(&mut self, brisk: bool) {
-        if self.is_brisk != brisk {
-            self.is_brisk = brisk;
-            let limit = if brisk { self.runnable_limit.min(self.habits.processors) } else { self.runnable_limit };
+    /// While closures are started briskly, no more threads get on than there are processors: more would only take turns.
+    /// `stuck` are busy, but do not get on.
+    pub(in crate::pool) fn keep_brisk(&mut self, brisk: bool, stuck: u32) {
+        let limit = if brisk { self.habits.processors.saturating_add(stuck) } else { u32::MAX };
+        let limit = limit.min(self.described_limit);
+        if self.runnable_limit != limit {
+            self.runnable_limit = limit;
             self.change(Event::SetRunnableLimit { limit });
         }
     }
@@ -58,23 +64,29 @@ impl Core {
     /// Step `Tick`: the guard, which has left the bench, looks. Where closures are no longer started briskly it goes to
     /// work itself (`true`). Where they come faster than they go and a processor may be free, it calls another.
     pub(in crate::pool) fn tick(&mut self, guard: Guard) -> bool {
-        let progress = self.started - guard.started;
-        let counts = self.dispatch.counts();
-        let falls_behind =
-            self.backlog() > guard.waiting.max(progress as usize) && counts.busy_threads < self.habits.processors;
-        if !self.is_brisk_since(guard.started) || self.phase != Phase::Open {
-            self.keep_brisk(false);
+        let brisk = self.is_brisk_since(guard.started) && self.phase == Phase::Open;
+        let stuck = self.stuck_since(guard.started);
+        // Not before the next guard stands: what the change of limits leads to is for that one to see to.
+        self.guard = brisk.then_some(guard);
+        self.keep_brisk(brisk, stuck);
+        self.guard = None;
+        if !brisk {
             return true;
         }
+        let progress = (self.started - guard.started) as usize;
+        let gets_on = self.dispatch.counts().busy_threads.saturating_sub(stuck);
+        let falls_behind = self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
         if falls_behind && !self.on_the_way && !self.rung && !self.polled {
+            self.guard = Some(guard);
             self.call_one_more();
+            self.guard = None;
         }
         false
     }
 
     /// Calls a thread beside those that work.
     fn call_one_more(&mut self) {
-        // While the guard stands, only it sees to calls: being told of a closure calls nobody.
+        // As the guard stands, being told of a closure calls nobody.
         if self.credit.is_none() {
             let _ = self.take_in(None);
         }
