@@ -187,6 +187,8 @@ pub struct Dispatch<J> {
     starting_limit: u32,
     next_seq: u64,
     laws: Laws,
+    /// Moments at which `laws` might have looked.
+    looks: u8,
 }
 
 impl<J> Dispatch<J> {
@@ -229,6 +231,7 @@ impl<J> Dispatch<J> {
             starting_limit: rules.starting_limit.max(1),
             next_seq: 0,
             laws: Laws::default(),
+            looks: 0,
         }
     }
 
@@ -295,7 +298,7 @@ impl<J> Dispatch<J> {
             }
         }
         if self.waiting > 0 && !self.idle.is_empty() && self.runnable < self.runnable_limit {
-            self.laws.idle_beside_work += u64::from(self.leaves_work());
+            self.look_for_left_work();
         }
         #[cfg(debug_assertions)]
         self.check();

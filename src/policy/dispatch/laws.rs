@@ -31,6 +31,16 @@ impl Laws {
 }
 
 impl<J> Dispatch<J> {
+    /// Looks at one in sixteen of the moments at which an idle thread stands beside an item that waits. An item that
+    /// was forgotten stays so, so none is overlooked for long; and where a class waits at its cap there are many.
+    #[inline]
+    pub(super) fn look_for_left_work(&mut self) {
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks % 16 == 1 {
+            self.laws.idle_beside_work += u64::from(self.leaves_work());
+        }
+    }
+
     /// Whether an item waits that an idle thread might serve. Told from the classes' counts alone: not from the port or
     /// the marks of ready classes, by which the decisions are made.
     #[cold]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Core, Note, Phase};
+use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::dispatch::Event;
 use crate::pool::reason::Reason;
@@ -46,26 +46,29 @@ impl Core {
         }
     }
 
-    /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `None`: there is none.
-    pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> Option<Answer> {
+    /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `false`: there is none.
+    #[inline]
+    pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> bool {
         if self.untold.closures.is_empty() {
             if !self.doorstep.is_rung() {
-                return None;
+                return false;
             }
             self.doorstep.take(&mut self.untold);
         }
-        let (class, job) = self.untold.pop()?;
-        self.revive();
+        let Some((class, job)) = self.untold.pop() else { return false };
+        if self.live == 0 {
+            self.revive();
+        }
         self.classes[class.index()].queued_by = Reason::Submitted;
-        let answer = self.tell(Event::Submit { class, job }, teller);
-        debug_assert!(answer.given_back.is_none(), "only classes without a bound use the inbox");
-        Some(answer)
+        self.tell(Event::Submit { class, job }, teller);
+        debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
+        true
     }
 
     /// Where the system refused every thread before, perhaps it does not now.
     pub(super) fn revive(&mut self) {
         if self.live == 0 && self.dispatch.counts().goal_threads == 0 {
-            let _ = self.tell(Event::SetPoolSize { size: self.size }, None);
+            self.change(Event::SetPoolSize { size: self.size });
         }
     }
 
@@ -85,7 +88,7 @@ impl Core {
                 return;
             }
             // The bell rings while something lies in the inbox, but who rings it may not be heard yet.
-            if self.take_in(None).is_none() {
+            if !self.take_in(None) {
                 self.doorstep.take(&mut self.untold);
             }
         }
