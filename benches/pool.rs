@@ -25,7 +25,7 @@ const PRODUCERS: [u64; 2] = [1, 4];
 fn alone(c: &mut Criterion) {
     for producers in PRODUCERS {
         let mut group = c.benchmark_group(format!("AtqPool, 7 classes, 2 capped, producers: {producers}"));
-        group.throughput(Throughput::Elements(BATCH)).sample_size(20);
+        group.throughput(Throughput::Elements(BATCH)).sample_size(10);
         for threads in THREADS {
             group.bench_function(format!("{threads} threads"), |b| {
                 b.iter_custom(|times| {
@@ -40,7 +40,7 @@ fn alone(c: &mut Criterion) {
 
 fn parked(c: &mut Criterion) {
     let mut group = c.benchmark_group("AtqPool, submit to start");
-    group.sample_size(20);
+    group.sample_size(10);
     group.bench_function("parked threads", |b| {
         b.iter_custom(|times| board::with_pool(latency::THREADS, |pool: &Atq| starts(pool, times)));
     });
@@ -68,9 +68,9 @@ fn beside_peers(rounds: usize, closures: u64) {
     for producers in PRODUCERS {
         session.throughput(producers, &THREADS, closures, None);
     }
-    session.throughput(1, &THREADS, closures / 4, Some(500));
+    session.throughput(1, &[10], closures / 4, Some(500));
     session.latency(0.4);
-    session.sleeps(10);
+    session.sleeps(40);
     session.starvation(0.4);
     session.show_aims();
 }

@@ -106,3 +106,33 @@ fn main() -> ExitCode {
     let shut = session.show_aims();
     ExitCode::from(if arguments.gate && shut { 3 } else { 0 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::works::{latency, sleeps, starvation, throughput};
+
+    #[test]
+    fn every_contender_runs_every_closure_and_holds_its_ceilings() {
+        for one in contenders(&[]) {
+            for (producers, batch) in [(1, 4_000), (3, 4_000), (1, 100)] {
+                let work = throughput::Work { threads: 10, producers, closures: 4_000, batch };
+                assert!((one.throughput)(&work).is_finite(), "{}", one.name);
+            }
+            assert_eq!((one.latency)(&latency::Work { seconds: 0.02 }).len(), 400, "{}", one.name);
+            // No sleep is too short.
+            assert!((one.sleeps)(&sleeps::Work { times: 3 }).as_millis() >= 3, "{}", one.name);
+            assert_eq!((one.starvation)(&starvation::Work { seconds: 0.1 }).len(), 10, "{}", one.name);
+        }
+    }
+
+    #[test]
+    fn peers_are_chosen_by_name() {
+        let names = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+            contenders(&only).iter().map(|one| one.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["rayon", "tower"]), ["AtqPool", "rayon spawn", "tower ConcurrencyLimit"]);
+        assert_eq!(names(&[]).len(), 12);
+    }
+}
