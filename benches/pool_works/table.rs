@@ -16,11 +16,13 @@ pub(crate) fn show(head: Vec<String>, rows: Vec<Vec<String>>) {
     println!("{table}\n");
 }
 
-/// Three digits or so.
+/// Three digits or so; two of a small part.
 pub(crate) fn short(figure: f64) -> String {
     match figure.abs() {
         size if size >= 100.0 => format!("{figure:.0}"),
         size if size >= 10.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
+        size if size >= 0.1 || size == 0.0 => format!("{figure:.2}"),
+        size if size < 1e-6 => format!("{figure:.0e}"),
+        size => format!("{figure:.*}", 1 + (-size.log10()).ceil() as usize),
     }
 }
