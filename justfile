@@ -16,6 +16,10 @@ bench:
 peers *ARGS:
     cargo run --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers -- {{ARGS}}
 
+# AtqPool beside other thread pools (10 minutes); `just pool-peers --help` for more
+pool-peers *ARGS:
+    cargo run --release --manifest-path benches/pool-peers/Cargo.toml --target-dir target/pool-peers -- {{ARGS}}
+
 # Every shipped scenario, in virtual time
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
