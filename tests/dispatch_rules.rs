@@ -378,6 +378,73 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
+    /// An exchange is a finish and a submission told in one step, or it is nothing.
+    #[test]
+    fn an_exchange_is_a_finish_and_a_submission(
+        steps in prop::collection::vec((0..3_u16, 0..5_usize, 0..8_u32), 1..200),
+        size in 1..5_u32,
+        cap in 1..4_u32,
+        limit in 1..5_u32,
+    ) {
+        let queue = queue(cap, Drain::Messages(1));
+        let classes = vec![REQUESTS, queue, queue];
+        let rules = Rules { pool_size: size, runnable_limit: limit, classes, ..Rules::default() };
+        let (mut one, mut two): (Dispatch<u32>, Dispatch<u32>) = (Dispatch::new(&rules), Dispatch::new(&rules));
+        let (mut busy, mut out, mut exchanged) = (Vec::new(), Vec::new(), 0);
+        for (number, (class, pick, kind)) in (0_u32..).zip(steps) {
+            let class = ClassId(class);
+            out.clear();
+            let told = match kind {
+                0 => vec![Event::SetCap { class: ClassId(1), cap: 1 + number % 4 }],
+                1 => vec![Event::SetPoolSize { size: 1 + number % 5 }],
+                2 if !busy.is_empty() => vec![Event::Finishes { thread: busy.remove(pick % busy.len()) }],
+                3..=7 if !busy.is_empty() => {
+                    let thread: ThreadId = busy.remove(pick % busy.len());
+                    if let Ok(job) = one.exchange(thread, class, number) {
+                        prop_assert_eq!(job, number);
+                        exchanged += 1;
+                        two.apply(Event::Finishes { thread }, &mut out);
+                        prop_assert_eq!(&out[..], &[Decision::Idle { thread }]);
+                        two.apply(Event::Submit { class, job }, &mut out);
+                        let queued = matches!(out[1], Decision::Queued { .. });
+                        prop_assert!(queued);
+                        let starts = matches!(out[2], Decision::Start { thread: t, job: j, .. } if t == thread && j == job);
+                        prop_assert!(starts && out.len() == 3, "{:?}", out);
+                        busy.push(thread);
+                        vec![]
+                    } else {
+                        vec![Event::Finishes { thread }]
+                    }
+                }
+                _ => vec![Event::Submit { class, job: number }],
+            };
+            let mut todo: std::collections::VecDeque<Event<u32>> = told.into();
+            while let Some(event) = todo.pop_front() {
+                let (mut of_one, mut of_two) = (Vec::new(), Vec::new());
+                one.apply(event, &mut of_one);
+                two.apply(event, &mut of_two);
+                prop_assert_eq!(&of_one, &of_two, "the two go apart after an exchange");
+                for decision in of_one {
+                    match decision {
+                        Decision::Start { thread, .. } => busy.push(thread),
+                        Decision::Create { thread } => todo.push_back(Event::ThreadStarted { thread }),
+                        _ => {}
+                    }
+                }
+            }
+            prop_assert_eq!(one.counts(), two.counts());
+            for class in 0..3 {
+                prop_assert_eq!(one.class_counts(ClassId(class)), two.class_counts(ClassId(class)));
+            }
+        }
+        prop_assert_eq!(one.laws(), two.laws());
+        // With room for all and nothing that waits, it is the plain case.
+        let mut plain: Dispatch<u32> = Dispatch::new(&Rules { classes: vec![REQUESTS], ..Rules::default() });
+        plain.apply(Event::Submit { class: ClassId(0), job: exchanged }, &mut out);
+        plain.apply(Event::ThreadStarted { thread: ThreadId(0) }, &mut out);
+        prop_assert_eq!(plain.exchange(ThreadId(0), ClassId(0), 7), Ok(7));
+    }
+
     /// Whatever happens, every item is started, given back or still waiting, exactly once; first in, first out inside
     /// a class; and (inside `apply`, in debug builds) no idle thread beside a packet that it may take.
     #[test]

@@ -26,6 +26,7 @@
 #[cfg(debug_assertions)]
 mod check;
 mod events;
+mod exchange;
 mod laws;
 mod ordered;
 mod queue;

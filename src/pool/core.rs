@@ -124,6 +124,8 @@ pub(super) struct Core {
     unwatched: bool,
     /// The policy has to know of everything before it decides: its order, or a drain rule, looks at all that waits.
     tells_all: bool,
+    /// Events need not be told one by one.
+    plainly_next: bool,
     /// A thread was called, or is being created, and has not come yet.
     pub(super) on_the_way: bool,
     /// The policy's wish for one more thread that nobody has answered.
@@ -153,7 +155,7 @@ pub(super) struct Core {
     pub(super) reasons: Reasons,
     pub(super) tally: Tally,
     pub(super) log: Option<DecisionLog>,
-    pub(super) on_decisions: Option<Observer>,
+    on_decisions: Option<Observer>,
     answer: Answer,
     scratch: Vec<Decision<Job>>,
 }
@@ -212,6 +214,7 @@ impl Core {
             doorstep: Arc::new(Doorstep::new(rules.classes.len())),
             untold: Untold::none(rules.classes.len()),
             unwatched: true,
+            plainly_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
             on_the_way: false,
             credit: None,
@@ -236,6 +239,13 @@ impl Core {
             answer: Answer::default(),
             scratch: Vec::new(),
         }
+    }
+
+    /// Logs decisions, or tells them to an observer: then each event is told by itself.
+    pub(super) fn listen(&mut self, log: Option<DecisionLog>, observer: Option<Observer>) {
+        (self.log, self.on_decisions) = (log, observer);
+        let silent = self.log.is_none() && self.on_decisions.is_none();
+        self.plainly_next = silent && !self.tells_all && self.habits.calls == Calls::Throttled;
     }
 
     /// Step `Tell`: the policy hears of an event, and what it decides for others is put where they find it. What it
@@ -410,6 +420,12 @@ impl Core {
         self.reasons.busy = reason;
         self.classes[class.index()].running_by = reason;
         let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
+        if self.plainly_next
+            && let Some(work) = self.exchange(badge)
+        {
+            self.seats[seat as usize].since = self.started;
+            return Some(work);
+        }
         if self.tells_all {
             let on_the_way = std::mem::replace(&mut self.on_the_way, true);
             while self.take_in(None) {}
@@ -417,6 +433,29 @@ impl Core {
         }
         self.tell(Event::Finishes { thread: badge }, Some(badge));
         self.settle(seat, badge)
+    }
+
+    /// Where the policy has nothing that waits, and the oldest closure of the inbox may be this thread's next, it is told
+    /// of the end and the submission in one step.
+    #[inline]
+    fn exchange(&mut self, badge: ThreadId) -> Option<(ClassId, Job)> {
+        if self.untold.closures.is_empty() {
+            if !self.doorstep.is_rung() {
+                return None;
+            }
+            self.doorstep.take(&mut self.untold);
+        }
+        let (class, job) = self.untold.pop()?;
+        match self.dispatch.exchange(badge, class, job) {
+            Ok(job) => {
+                self.note_start(class);
+                Some((class, job))
+            }
+            Err(job) => {
+                self.untold.put_back(class, job);
+                None
+            }
+        }
     }
 
     /// What the policy has for a thread that asked: a closure; or its leave, to sit or to end.

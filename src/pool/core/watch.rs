@@ -98,10 +98,10 @@ impl Core {
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
         let counts = self.dispatch.counts();
-        self.on_the_way
+        (self.guard.is_some() && counts.busy_threads > 0)
+            || self.on_the_way
             || self.rung
             || self.polled
-            || (self.guard.is_some() && counts.busy_threads > 0)
             || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
     }
 
