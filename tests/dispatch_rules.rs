@@ -1,7 +1,7 @@
 //! The dispatch rules as tables: events in, decisions out, one rule at a time.
 
 use atqsim::ids::{ClassId, ThreadId};
-use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Rules, Ticket};
+use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Laws, Rules, Ticket};
 use atqsim::policy::drain::Drain;
 use atqsim::policy::order::Order;
 use proptest::prelude::*;
@@ -156,6 +156,13 @@ fn growth_creates_threads_only_for_packets_that_no_thread_awaits() {
     assert_eq!(s.finishes(1), "t1<-2");
     assert_eq!(s.finishes(0), "t0 idle");
     assert_eq!(s.submit(0), "t0<-3", "an idle thread is there, so none is created");
+    // Threads that are being created count beside those that exist.
+    let mut s = Script::new(6, 9, &[REQUESTS]);
+    for t in 0..5 {
+        assert_eq!(s.submit(0), format!("new t{t}"));
+    }
+    assert_eq!([s.started(0), s.started(1)], ["t0<-0", "t1<-1"]);
+    assert_eq!([s.submit(0), s.submit(0)], ["new t5", ""], "six of six");
 }
 
 #[test]
@@ -339,6 +346,7 @@ fn the_pool_shrinks_as_threads_finish_and_idle_ones_go_at_once() {
     assert_eq!(s.submit(0), "new t0");
     s.started(0);
     s.finishes(0);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 2 }), "", "two threads, of which one is idle, are not too many");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(0) }), "t0 ends");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(1) }), "", "not while it is busy");
 }
@@ -396,6 +404,7 @@ proptest! {
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());
         let (mut tickets, mut begun, mut left) = (Vec::new(), Vec::new(), 0_u32);
+        let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); 3];
         let mut out = Vec::new();
         for step in steps {
             let pick = |n: usize, of: usize| (of > 0).then(|| n % of);
@@ -434,19 +443,40 @@ proptest! {
             dispatch.apply(event, &mut out);
             for decision in out.drain(..) {
                 match decision {
-                    Decision::Queued { ticket } => tickets.push(ticket),
+                    Decision::Queued { ticket } => {
+                        waiting[ticket.class().index()].push(tickets.len() as u32);
+                        tickets.push(ticket);
+                    }
                     Decision::Refused { .. } => prop_assert!(false, "rooms are without bound here"),
                     Decision::Start { thread, class, job, .. } => {
                         idle.retain(|t| *t != thread);
                         busy.push((thread, false));
+                        prop_assert_eq!(waiting[class.index()].remove(0), job, "first in, first out inside a class");
                         begun.push((class, job));
                     }
-                    Decision::Left { .. } => left += 1,
+                    Decision::Left { job } => {
+                        waiting.iter_mut().for_each(|class| class.retain(|other| *other != job));
+                        left += 1;
+                    }
                     Decision::Create { thread } => starting.push(thread),
                     Decision::Idle { thread } => idle.push(thread),
                     Decision::Retire { thread } => idle.retain(|t| *t != thread),
                 }
             }
+            let counts = dispatch.counts();
+            prop_assert_eq!(counts.busy_threads as usize, busy.len());
+            prop_assert_eq!(counts.runnable_threads as usize, busy.iter().filter(|(_, waits)| !waits).count());
+            prop_assert_eq!(counts.idle_threads as usize, idle.len());
+            prop_assert_eq!(counts.live_threads as usize, busy.len() + idle.len());
+            prop_assert_eq!(counts.starting_threads as usize, starting.len());
+            let packets = |class: usize| match rules.classes[class].kind {
+                Kind::Requests => waiting[class].len(),
+                Kind::WorkQueue { .. } => dispatch.class_counts(ClassId(class as u16)).requested as usize,
+            };
+            let packets = if rules.order == Order::Port { (0..3).map(packets).sum() } else { 0 };
+            prop_assert_eq!(counts.packets, packets, "one for each request that waits and each thread request");
+            prop_assert_eq!(dispatch.longest_idle(), idle.first().copied());
+            prop_assert_eq!(dispatch.laws(), Laws::default());
         }
         let mut seen: Vec<u32> = begun.iter().map(|(_, job)| *job).collect();
         for class in 0..3 {
@@ -457,8 +487,21 @@ proptest! {
         seen.sort_unstable();
         seen.dedup();
         prop_assert_eq!(seen.len(), begun.len(), "an item was started twice");
-        let waiting: usize = (0..3).map(|c| dispatch.class_counts(ClassId(c)).waiting).sum();
-        prop_assert_eq!(begun.len() + left as usize + waiting, tickets.len());
-        prop_assert_eq!(dispatch.withdraw_all().len(), waiting);
+        prop_assert_eq!(begun.len() + left as usize + waiting.concat().len(), tickets.len());
+        for (at, class) in waiting.iter().enumerate() {
+            let id = ClassId(at as u16);
+            prop_assert_eq!(dispatch.class_counts(id).waiting, class.len());
+            prop_assert_eq!(dispatch.oldest(id), class.first());
+        }
+        let listed: Vec<(ClassId, u32)> = dispatch.waiting().map(|(class, job)| (class, *job)).collect();
+        let of_class = |at: usize| waiting[at].iter().map(move |job| (ClassId(at as u16), *job));
+        let mut model: Vec<(ClassId, u32)> = (0..3).flat_map(of_class).collect();
+        prop_assert_eq!(&listed, &model, "class by class, the oldest first");
+        for (job, ticket) in (0..).zip(&tickets) {
+            prop_assert_eq!(dispatch.waits(*ticket), waiting.concat().contains(&job), "job {}", job);
+        }
+        model.sort_unstable_by_key(|(_, job)| *job);
+        prop_assert_eq!(dispatch.withdraw_all(), model, "in the order of submission");
+        prop_assert_eq!(dispatch.waiting().count(), 0);
     }
 }
