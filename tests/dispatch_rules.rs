@@ -298,6 +298,21 @@ fn a_full_class_refuses_and_a_room_of_nothing_serves_what_can_start_at_once() {
     assert_eq!(s.submit(0), "refused 1");
     s.finishes(0);
     assert_eq!(s.submit(0), "t0<-2");
+    // A thread that the limit of runnable ones keeps at the port is none that can start an item at once.
+    let mut s = Script::new(2, 1, &[none]);
+    s.submit(0);
+    s.started(0);
+    s.blocks(0);
+    s.submit(0);
+    assert_eq!([s.started(1), s.wakes(0), s.finishes(1)], ["t1<-1", "", "t1 idle"]);
+    assert_eq!(s.submit(0), "refused 2");
+    assert_eq!([s.blocks(0), s.submit(0)], ["", "t1<-3"]);
+    // Nor is one that the class has to leave to others.
+    let kept = ClassRule { keep_free: 1, ..none };
+    let rules = Rules { pool_size: 2, order: Order::Reserve, classes: vec![kept, none], ..Rules::default() };
+    let mut s = Script::with(&rules);
+    assert_eq!([s.submit(0), s.started(0)], ["new t0", "t0<-0"]);
+    assert_eq!([s.submit(0), s.submit(1)], ["refused 1", "new t1"]);
 }
 
 #[test]
@@ -349,6 +364,50 @@ fn the_pool_shrinks_as_threads_finish_and_idle_ones_go_at_once() {
     assert_eq!(s.tell(Event::SetPoolSize { size: 2 }), "", "two threads, of which one is idle, are not too many");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(0) }), "t0 ends");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(1) }), "", "not while it is busy");
+    // A thread too many does not stay with its queue.
+    let mut s = Script::new(2, 9, &[queue(2, Drain::UntilEmpty)]);
+    for t in 0..2 {
+        s.submit(0);
+        s.started(t);
+    }
+    s.submit(0);
+    s.submit(0);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 1 }), "");
+    assert_eq!([s.finishes(0), s.finishes(1), s.finishes(1)], ["t0 ends", "t1<-2", "t1<-3"]);
+}
+
+#[test]
+fn which_threads_wait_matters_only_where_not_all_may_be_runnable() {
+    for (pool_size, limit, minds) in [(4, 3, true), (4, 4, false), (4, 5, false), (1, 1, false), (2, 1, true)] {
+        let mut s = Script::new(pool_size, limit, &[REQUESTS]);
+        assert_eq!(s.dispatch.minds_waits(), minds, "{limit} of {pool_size} threads may be runnable");
+        // The pool's size at the moment counts.
+        s.tell(Event::SetPoolSize { size: limit });
+        assert!(!s.dispatch.minds_waits());
+    }
+}
+
+#[test]
+fn an_order_knows_every_class_however_many_there_are() {
+    for classes in [1, 63, 64, 65, 127, 128, 129, 200_u16] {
+        let rule = |at: u16| ClassRule { priority: u32::from(classes - at), ..REQUESTS };
+        let mut s = Script::with(&Rules {
+            order: Order::Priority,
+            classes: (0..classes).map(rule).collect(),
+            ..Rules::default()
+        });
+        assert_eq!(s.dispatch.classes(), usize::from(classes));
+        s.submit(0);
+        s.started(0);
+        // Job n + 1 is class n's, and the last class has the smallest number.
+        for class in 0..classes {
+            assert_eq!(s.submit(class), "");
+        }
+        for class in (0..classes).rev() {
+            assert_eq!(s.finishes(0), format!("t0<-{}", class + 1), "of {classes} classes");
+        }
+        assert_eq!(s.finishes(0), "t0 idle");
+    }
 }
 
 /// What a random run does next.

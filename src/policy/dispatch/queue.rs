@@ -135,6 +135,7 @@ impl Packet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ClassRule, Decision, Dispatch, Event, Rules, Ticket};
     use super::*;
 
     #[test]
@@ -153,6 +154,32 @@ mod tests {
         assert!(queue.entries.len() <= 64 + 2 * 100, "{} entries for 100 items", queue.entries.len());
         let left: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|(_, job)| job).collect();
         assert_eq!(left, (0..100).map(|at| at * 10 + 7).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn packets_of_clients_that_have_left_do_not_pile_up_in_the_port() {
+        // One after another behind some that stay, and many that come first and leave later.
+        for (stay, leave, at_a_time) in [(100, 10_000, 1), (10, 991, 991), (0, 500, 500), (0, 1_000, 3)] {
+            let mut dispatch = Dispatch::new(&Rules { classes: vec![ClassRule::default()], ..Rules::default() });
+            let mut out = Vec::new();
+            let mut submit = |dispatch: &mut Dispatch<()>| {
+                out.clear();
+                dispatch.apply(Event::Submit { class: ClassId(0), job: () }, &mut out);
+                let Decision::Queued { ticket } = out[0] else { panic!("{out:?}") };
+                ticket
+            };
+            for _ in 0..stay {
+                submit(&mut dispatch);
+            }
+            for _ in 0..leave / at_a_time {
+                let tickets: Vec<Ticket> = (0..at_a_time).map(|_| submit(&mut dispatch)).collect();
+                for ticket in tickets {
+                    dispatch.apply(Event::GiveUp { ticket }, &mut Vec::new());
+                }
+            }
+            assert_eq!((dispatch.waiting().count(), dispatch.counts().packets), (stay, stay));
+            assert!(dispatch.port.len() <= stay + stay.max(64), "{} packets for {stay} items", dispatch.port.len());
+        }
     }
 
     #[test]
