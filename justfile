@@ -40,7 +40,7 @@ long-properties:
 mutants *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
-    rooms="ids.rs time.rs problem.rs policy" tests="dispatch_rules.rs"
+    rooms="ids.rs time.rs problem.rs policy" tests="dispatch_rules.rs decision_log.rs"
     rm -rf target/mutants-tree && mkdir -p target/mutants-tree/src target/mutants-tree/tests
     for room in $rooms; do cp -r "src/$room" target/mutants-tree/src && echo "pub mod ${room%.rs};"; done > target/mutants-tree/src/lib.rs
     for test in $tests; do cp -r "tests/$test" target/mutants-tree/tests; done
