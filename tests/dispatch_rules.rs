@@ -142,6 +142,7 @@ fn a_shared_room_refuses_only_who_cannot_start_at_once() {
         assert_eq!(s.submit(1), "new t1", "a thread is there, so no room is needed");
         assert_eq!(s.started(1), "t1<-3");
         assert_eq!(s.submit(1), "refused 4");
+        assert_eq!([s.gives_up(1), s.submit(1), s.submit(1)], ["left 1", "", "refused 6"], "who leaves makes room");
     }
 }
 
@@ -298,6 +299,9 @@ fn a_full_class_refuses_and_a_room_of_nothing_serves_what_can_start_at_once() {
     assert_eq!(s.submit(0), "refused 1");
     s.finishes(0);
     assert_eq!(s.submit(0), "t0<-2");
+    let mut s = Script::new(2, 9, &[ClassRule { max_waiting: 0, ..queue(1, Drain::UntilEmpty) }]);
+    assert_eq!([s.submit(0), s.started(0)], ["new t0", "t0<-0"]);
+    assert_eq!([s.submit(0), s.finishes(0), s.submit(0)], ["refused 1", "t0 idle", "t0<-2"], "a queue at its cap");
     // A thread that the limit of runnable ones keeps at the port is none that can start an item at once.
     let mut s = Script::new(2, 1, &[none]);
     s.submit(0);
@@ -444,21 +448,26 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     /// Whatever happens, every item is started, given back or still waiting, exactly once; first in, first out inside
-    /// a class; and (inside `apply`, in debug builds) no idle thread beside a packet that it may take.
+    /// a class; refused only where there is no room, and waiting only where there is; every public count is that of a
+    /// plain list; no law is broken; and (inside `apply`, in debug builds) no idle thread beside a packet that it may
+    /// take.
     #[test]
     fn nothing_is_lost_and_classes_stay_in_order(
         steps in prop::collection::vec(step(), 1..300),
         limit in 1..5_u32,
         turn in 0..4_u32,
         order in 0..Order::ALL.len(),
+        rooms in (prop_oneof![Just(usize::MAX), 0..4_usize], prop_oneof![Just(None), (0..6_usize).prop_map(Some)]),
     ) {
         let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
         let rules = Rules {
             pool_size: 4,
             runnable_limit: limit,
-            classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
+            classes: [REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)]
+                .map(|rule| ClassRule { max_waiting: rooms.0, ..rule })
+                .to_vec(),
             order: Order::ALL[order],
-            waiting_room: None,
+            waiting_room: rooms.1,
         };
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());
@@ -498,15 +507,25 @@ proptest! {
                     Event::IdleTooLong { thread: idle[n] }
                 }
             };
+            let all: usize = waiting.iter().map(Vec::len).sum();
+            let full = |class: usize, waiting: &[Vec<u32>]| {
+                waiting[class].len() >= rooms.0 || rooms.1.is_some_and(|room| all >= room)
+            };
+            let full: Vec<bool> = (0..3).map(|class| full(class, &waiting)).collect();
+            let mut taken = None;
             out.clear();
             dispatch.apply(event, &mut out);
             for decision in out.drain(..) {
                 match decision {
                     Decision::Queued { ticket } => {
+                        taken = Some(ticket);
                         waiting[ticket.class().index()].push(tickets.len() as u32);
                         tickets.push(ticket);
                     }
-                    Decision::Refused { .. } => prop_assert!(false, "rooms are without bound here"),
+                    Decision::Refused { .. } => {
+                        let Event::Submit { class, .. } = event else { panic!("{event:?} is refused") };
+                        prop_assert!(full[class.index()], "refused although there is room");
+                    }
                     Decision::Start { thread, class, job, .. } => {
                         idle.retain(|t| *t != thread);
                         busy.push((thread, false));
@@ -521,6 +540,9 @@ proptest! {
                     Decision::Idle { thread } => idle.push(thread),
                     Decision::Retire { thread } => idle.retain(|t| *t != thread),
                 }
+            }
+            if let Some(ticket) = taken.filter(|ticket| starting.is_empty() && dispatch.waits(*ticket)) {
+                prop_assert!(!full[ticket.class().index()], "waits although there is no room");
             }
             let counts = dispatch.counts();
             prop_assert_eq!(counts.busy_threads as usize, busy.len());

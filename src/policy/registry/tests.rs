@@ -76,6 +76,7 @@ fn absent_values_count_as_their_documented_defaults() {
     assert_eq!(effective(ValueId::AdditionalPoolThreadsPerProc, &assumptions), Some(0x6));
     assert_eq!(effective(ValueId::MaxPoolThreads, &assumptions), Some(4));
     assert_eq!(effective(ValueId::ThreadTimeout, &assumptions), Some(86_400));
+    assert_eq!(effective(ValueId::MaxConcurrency, &assumptions), Some(0));
     assert_eq!(effective(ValueId::ListenBackLog, &assumptions), Some(25));
     assert_eq!(effective(ValueId::PoolThreadLimit, &assumptions), None);
     assert_eq!(effective(ValueId::ZombieDomainEntryThreshold, &assumptions), None);
@@ -93,6 +94,9 @@ fn a_later_setting_and_an_overlay_win() {
         (base.get(ValueId::MaxPoolThreads), base.get(ValueId::ThreadTimeout), base.len()),
         (Some(5), Some(9), 2)
     );
+    let present: Vec<(ValueId, u32)> = base.iter().map(|(id, setting)| (id, setting.data)).collect();
+    assert_eq!(present, [(ValueId::MaxPoolThreads, 5), (ValueId::ThreadTimeout, 9)], "in the order of the table");
+    assert!(!base.is_empty());
     base.remove(ValueId::MaxPoolThreads);
     base.remove(ValueId::ThreadTimeout);
     assert!(base.is_empty());
@@ -103,6 +107,8 @@ fn values_outside_their_range_are_refused() {
     use ValueId::*;
     check(&[], &[]);
     check(&[(MaxPercentPoolThreads, 22), (AdditionalPoolThreadsPerProc, 18)], &[]);
+    check(&[(MaxPercentPoolThreads, 1), (PoolThreadLimit, u32::MAX)], &[]);
+    check(&[(MaxPercentPoolThreads, 100), (ListenBackLog, 250), (MsgHandleThreshold, 15_000)], &[]);
     let nothing = "set 1 to 100, or remove it for the default of 90; nothing published says what other values do";
     check(&[(MaxPercentPoolThreads, 0)], &[nothing]);
     check(&[(MaxPercentPoolThreads, 101)], &["error: scenario: MaxPercentPoolThreads 101 is outside"]);
@@ -122,9 +128,25 @@ fn values_outside_their_range_are_refused() {
         &[(MaxPoolThreads, 8), (PoolThreadLimit, 7)],
         &["warning: scenario: PoolThreadLimit 7 is below MaxPoolThreads 8"],
     );
+    check(&[(MaxPoolThreads, 8), (PoolThreadLimit, 8)], &[]);
+    // A limit of 0 is one mistake and not two.
+    check(&[(MaxPoolThreads, 8), (PoolThreadLimit, 0)], &["error: scenario: PoolThreadLimit 0"]);
+    check(&[(ListenBackLog, 0)], &["warning: scenario: ListenBackLog 0 is outside what is accepted, 1 to 250"]);
+    check(&[(UseAcceptEx, 2)], &["UseAcceptEx 2 is outside what is accepted, 0 to 1"]);
+    check(&[(AcceptExOutstanding, 1001)], &["AcceptExOutstanding 1001 is outside what is accepted, 0 to 1000"]);
     check(&[(ListenBackLog, 251)], &["warning: scenario: ListenBackLog 251 is outside"]);
     check(&[(MsgHandleThreshold, 15_001)], &["warning: scenario: MsgHandleThreshold 15001 is above"]);
-    check(&[(Pop3MaxBufferSize, 512)], &["which ExBPA calls an error"]);
+    check(&[(MsgHandleAsyncThreshold, 15_001)], &["at most 15000"]);
+    for buffer in [Pop3MaxBufferSize, Imap4MaxBufferSize] {
+        for sound in [0, 1024, 65_536] {
+            check(&[(buffer, sound)], &[]);
+        }
+        for wrong in [1, 512, 1023] {
+            check(&[(buffer, wrong)], &["which ExBPA calls an error"]);
+        }
+        check(&[(buffer, 65_537)], &["above the published advice of at most 65536"]);
+    }
+    check(&[(AcceptExTimeout, 1)], &[]);
     let both = registry(&[(MaxPercentPoolThreads, 140), (PoolThreadLimit, 0)]).check(&Assumptions::default());
     assert!(any_error(&both) && both.iter().filter(|p| p.severity == Severity::Error).count() == 2);
 }
