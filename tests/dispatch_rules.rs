@@ -164,6 +164,9 @@ fn growth_creates_threads_only_for_packets_that_no_thread_awaits() {
     }
     assert_eq!([s.started(0), s.started(1)], ["t0<-0", "t1<-1"]);
     assert_eq!([s.submit(0), s.submit(0)], ["new t5", ""], "six of six");
+    // A larger pool gets what it may have at once, and no more.
+    assert_eq!([s.submit(0), s.submit(0), s.submit(0)], ["", "", ""]);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 8 }), "new t6, new t7");
 }
 
 #[test]
@@ -515,6 +518,7 @@ proptest! {
             let mut taken = None;
             out.clear();
             dispatch.apply(event, &mut out);
+            let goal = dispatch.counts().goal_threads as usize;
             for decision in out.drain(..) {
                 match decision {
                     Decision::Queued { ticket } => {
@@ -536,7 +540,10 @@ proptest! {
                         waiting.iter_mut().for_each(|class| class.retain(|other| *other != job));
                         left += 1;
                     }
-                    Decision::Create { thread } => starting.push(thread),
+                    Decision::Create { thread } => {
+                        starting.push(thread);
+                        prop_assert!(busy.len() + idle.len() + starting.len() <= goal, "{} threads may exist", goal);
+                    }
                     Decision::Idle { thread } => idle.push(thread),
                     Decision::Retire { thread } => idle.retain(|t| *t != thread),
                 }
