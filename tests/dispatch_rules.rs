@@ -285,6 +285,9 @@ fn a_client_that_gives_up_leaves_the_port() {
     assert_eq!(s.gives_up(1), "", "only once");
     assert_eq!(s.gives_up(0), "", "not one in service");
     assert_eq!(s.finishes(0), "t0<-2");
+    // The thread that is made for a client who has left serves the next one.
+    let mut s = Script::new(2, 9, &[REQUESTS]);
+    assert_eq!([s.submit(0), s.gives_up(0), s.submit(0), s.started(0)], ["new t0", "left 0", "", "t0<-1"]);
 }
 
 #[test]
