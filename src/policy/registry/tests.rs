@@ -87,6 +87,45 @@ fn absent_values_count_as_their_documented_defaults() {
 }
 
 #[test]
+fn what_is_published_about_defaults_and_other_keys_is_known() {
+    use ValueId::*;
+    // Written down a second time, from the texts that the table names; every other default is published nowhere.
+    let published = [
+        (MaxPercentPoolThreads, "90"),
+        (AdditionalPoolThreadsPerProc, "6"),
+        (MaxPoolThreads, "4 (Q196016) or 10 (Q301310)"),
+        (PoolThreadLimit, "2 x MB of memory, at most 256"),
+        (ThreadTimeout, "86400"),
+        (MaxConcurrency, "0"),
+        (ListenBackLog, "25 (Q301310) or 15 (IIS 5.0 help)"),
+        (UseAcceptEx, "1"),
+        (AcceptExOutstanding, "40"),
+        (AcceptExTimeout, "120"),
+        (FileCacheMaxHandles, "800"),
+        (MsgHandleThreshold, "1000"),
+        (MsgHandleAsyncThreshold, "1000"),
+        (MaxMessageObjects, "100000"),
+        (StoreMaxPoolThreads, "50"),
+        (StoreMaxConcurrency, "0"),
+        (StoreThreadTimeout, "86400"),
+        (StoreMaxThreads, "32 after setup (4.0/5.0), 20 without an entry (5.0), 50 (5.5)"),
+        (StoreMinimumThreads, "10"),
+        (StoreBackgroundThreads, "37 (5.5), 25 (5.0)"),
+        (GatewayInThreads, "2"),
+        (GatewayOutThreads, "2"),
+        (Pop3MaxBufferSize, "1024"),
+        (Imap4MaxBufferSize, "1024"),
+    ];
+    for value in TABLE {
+        let expected = published.iter().find(|(id, _)| *id == value.id).map_or("not published", |(_, text)| text);
+        assert!(value.default_text().starts_with(expected), "{}: {}", value.name, value.default_text());
+    }
+    // KB 281868 and ExBPA disagree about the key of its two values, and about no other.
+    let elsewhere: Vec<ValueId> = TABLE.iter().filter(|v| !v.other_keys.is_empty()).map(|v| v.id).collect();
+    assert_eq!(elsewhere, [MaxPercentPoolThreads, AdditionalPoolThreadsPerProc]);
+}
+
+#[test]
 fn a_later_setting_and_an_overlay_win() {
     let mut base = registry(&[(ValueId::MaxPoolThreads, 7), (ValueId::MaxPoolThreads, 8), (ValueId::ThreadTimeout, 9)]);
     base.overlay(&registry(&[(ValueId::MaxPoolThreads, 5)]));
