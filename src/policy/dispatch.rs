@@ -188,8 +188,6 @@ pub struct Dispatch<J> {
     starting_limit: u32,
     next_seq: u64,
     laws: Laws,
-    /// Moments at which `laws` might have looked.
-    looks: u8,
 }
 
 impl<J> Dispatch<J> {
@@ -232,7 +230,6 @@ impl<J> Dispatch<J> {
             starting_limit: rules.starting_limit.max(1),
             next_seq: 0,
             laws: Laws::default(),
-            looks: 0,
         }
     }
 
@@ -299,7 +296,7 @@ impl<J> Dispatch<J> {
             }
         }
         if self.waiting > 0 && !self.idle.is_empty() && self.runnable < self.runnable_limit {
-            self.look_for_left_work();
+            self.laws.idle_beside_work += u64::from(self.leaves_work());
         }
         #[cfg(debug_assertions)]
         self.check();
@@ -434,9 +431,12 @@ impl<J> Dispatch<J> {
             Kind::Requests => true,
             Kind::WorkQueue { cap, .. } => state.counts.requested + state.counts.granted < cap,
         };
-        let thread = !self.idle.is_empty() || self.live + self.starting < self.goal;
+        // Threads that are there or may come, and what waits for them already.
+        let threads = self.idle.len() + self.goal.saturating_sub(self.live) as usize;
+        let ahead = if self.anything_waits() { self.startable() } else { 0 };
         let kept = self.order == Order::Reserve && !may_start(self.free_threads(), state.keep_free);
-        below_cap && thread && !kept && self.port.is_empty() && self.runnable < self.runnable_limit
+        let runnable = ahead.saturating_add(self.runnable as usize) < self.runnable_limit as usize;
+        below_cap && ahead < threads && !kept && runnable
     }
 
     /// Whether the waiting room that all classes share has a place.

@@ -31,16 +31,6 @@ impl Laws {
 }
 
 impl<J> Dispatch<J> {
-    /// Looks at one in sixteen of the moments at which an idle thread stands beside an item that waits. An item that
-    /// was forgotten stays so, so none is overlooked for long; and where a class waits at its cap there are many.
-    #[inline]
-    pub(super) fn look_for_left_work(&mut self) {
-        self.looks = self.looks.wrapping_add(1);
-        if self.looks % 16 == 1 {
-            self.laws.idle_beside_work += u64::from(self.leaves_work());
-        }
-    }
-
     /// Whether an item waits that an idle thread might serve. Told from the classes' counts alone: not from the port or
     /// the marks of ready classes, by which the decisions are made.
     #[cold]
@@ -96,6 +86,23 @@ mod tests {
             dispatch.classes[0].counts.waiting = 0;
             dispatch.classes[1].counts.waiting = 1;
             assert!(!dispatch.leaves_work(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_that_stays_idle_beside_a_forgotten_item_is_counted_after_every_event() {
+        for order in [Order::Port, Order::OldestEligible, Order::Priority, Order::Reserve] {
+            let mut dispatch = pool(order);
+            let mut out = Vec::new();
+            dispatch.apply(Event::Finishes { thread: crate::ids::ThreadId(0) }, &mut out);
+            // As if an item had been put into its queue and nowhere else.
+            dispatch.classes[0].queue.push(7, 7);
+            dispatch.classes[0].counts.waiting = 1;
+            dispatch.waiting = 1;
+            for times in 1..=2 {
+                dispatch.apply(Event::SetPoolSize { size: 2 }, &mut out);
+                assert_eq!(dispatch.laws().idle_beside_work, times, "{order:?}");
+            }
         }
     }
 
