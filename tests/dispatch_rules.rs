@@ -472,8 +472,8 @@ fn a_thread_that_is_being_created_makes_room_as_one_that_is_there() {
     let mut out = Vec::new();
     for thread in 0..2 {
         dispatch.apply(Event::ThreadStarted { thread: ThreadId(thread) }, &mut out);
-        dispatch.apply(Event::Finishes { thread: ThreadId(thread) }, &mut out);
     }
+    dispatch.apply(Event::Finishes { thread: ThreadId(0) }, &mut out);
     out.clear();
     dispatch.apply(Event::Submit { class: ClassId(0), job: 3 }, &mut out);
     assert!(matches!(out[..], [Decision::Queued { .. }, Decision::Start { job: 3, .. }]), "an idle thread takes it");
