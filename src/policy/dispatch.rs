@@ -595,11 +595,10 @@ impl<J> Dispatch<J> {
         self.waiting > 0 && self.runnable < self.runnable_limit && self.startable() > 0
     }
 
-    /// Whether some waiting item is below its ceiling, whatever the threads do.
+    /// How many waiting items could use a thread of their own, were they there.
     #[must_use]
-    #[inline]
-    pub fn has_startable(&self) -> bool {
-        self.waiting > 0 && self.startable() > 0
+    pub fn startable_items(&self) -> usize {
+        self.startable()
     }
 
     /// Whether one more thread, were one there, might be given an item.

@@ -52,7 +52,7 @@ impl Ceiling {
 /// When a sitting thread is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Calls {
-    /// At most one call is on its way at a time; closures go to whoever asks first; and while closures are started so
+    /// Only a few calls are on their way at a time; closures go to whoever asks first; and while closures are started so
     /// briskly that a call would come too late, nobody is called for a while. The rule for everybody who wants both
     /// throughput and a short wait.
     #[default]
@@ -143,9 +143,10 @@ impl Default for Builder {
             habits: Habits {
                 calls: Calls::Throttled,
                 // On one processor a poller only keeps others from ringing.
-                poll: Duration::from_micros(if processors > 1 { 200 } else { 0 }),
+                poll: Duration::from_micros(if processors > 1 { 20 } else { 0 }),
                 guard_tick: Duration::from_micros(100),
                 brisk_starts: 16,
+                calls_at_once: 2,
                 processors,
             },
             log_bound: 0,
@@ -199,7 +200,8 @@ impl Builder {
 
     /// For how long a thread without work polls before it sits, at most, while calls are throttled: one thread of the
     /// pool at a time, less where polling does not pay, and giving way to whoever wants its processor. Zero: never.
-    /// Default 200 us; zero on a computer with one processor. (`Guess:` KVM polls as long by default before it halts.)
+    /// Default 20 us, about what a wake-up takes; zero on a computer with one processor. A longer poll lets closures that
+    /// come further apart start sooner, but holds a processor, for which other threads then wait.
     pub fn poll(mut self, limit: Duration) -> Builder {
         self.habits.poll = limit;
         self
@@ -211,6 +213,12 @@ impl Builder {
     pub fn guard(mut self, closures: u32, tick: Duration) -> Builder {
         self.habits.brisk_starts = u64::from(closures.max(1));
         self.habits.guard_tick = tick;
+        self
+    }
+
+    /// While calls are throttled: most threads that may be on their way at a time, at least 1. Default 2.
+    pub fn calls_at_once(mut self, threads: u32) -> Builder {
+        self.habits.calls_at_once = threads.max(1);
         self
     }
 
@@ -349,8 +357,8 @@ impl Builder {
             queued_by: Reason::Built,
             running_by: Reason::Built,
         };
-        // With throttled calls the next thread is wished for when the last has come.
-        let starting_limit = if self.habits.calls == Calls::Throttled { 1 } else { u32::MAX };
+        // With throttled calls the policy wishes for as many threads as may be on their way.
+        let starting_limit = if self.habits.calls == Calls::Throttled { self.habits.calls_at_once } else { u32::MAX };
         if let Some(rules) = &self.rules {
             let ceiling = |rule: &ClassRule| match rule.kind {
                 Kind::Requests => Ceiling::None,

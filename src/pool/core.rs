@@ -42,7 +42,7 @@ pub(super) struct Seat {
     pub(super) note: Option<Note>,
     /// The name under which the policy knows the thread: while it is awake, or (eager calls) as long as it lives.
     pub(super) badge: Option<ThreadId>,
-    /// How many closures the pool had started when this thread was given its last.
+    /// How many closures the pool had started when this thread was called, or was given its last.
     since: u64,
     /// The class of the closure that it runs.
     pub(super) runs: Option<ClassId>,
@@ -84,6 +84,8 @@ pub(super) struct Habits {
     pub(super) poll: Duration,
     pub(super) guard_tick: Duration,
     pub(super) brisk_starts: u64,
+    /// Most threads that may be on their way at a time.
+    pub(super) calls_at_once: u32,
     pub(super) processors: u32,
 }
 
@@ -126,17 +128,18 @@ pub(super) struct Core {
     tells_all: bool,
     /// Events need not be told one by one.
     plainly_next: bool,
-    /// A thread was called, or is being created, and has not come yet.
-    pub(super) on_the_way: bool,
-    /// The policy's wish for one more thread that nobody has answered.
-    credit: Option<ThreadId>,
+    /// Threads that were called, or are being created, and have not come yet.
+    pub(super) on_the_way: u32,
+    /// Somebody has come, and is about to take what the policy is told of.
+    comes: bool,
+    /// The policy's wishes for one more thread that nobody has answered.
+    credits: Vec<ThreadId>,
     pub(super) guard: Option<Guard>,
     /// The runnable limit of the description, and the policy's at the moment.
     described_limit: u32,
     runnable_limit: u32,
     /// Closures that were started, and how many there were at the last call.
     pub(super) started: u64,
-    started_at_call: u64,
     pub(super) ended: u64,
     /// Threads that exist or are being created.
     pub(super) live: u32,
@@ -216,13 +219,13 @@ impl Core {
             unwatched: true,
             plainly_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
-            on_the_way: false,
-            credit: None,
+            on_the_way: 0,
+            comes: false,
+            credits: Vec::new(),
             guard: None,
             described_limit: runnable_limit,
             runnable_limit,
             started: 0,
-            started_at_call: 0,
             ended: 0,
             live: 0,
             size,
@@ -265,7 +268,7 @@ impl Core {
         if !self.answer.create.is_empty() || !self.answer.for_others.is_empty() {
             self.pass_on();
         }
-        if self.credit.is_some() {
+        if !self.credits.is_empty() {
             self.see_to_it();
         }
     }
@@ -324,7 +327,7 @@ impl Core {
     /// The policy wishes for one more thread.
     fn want(&mut self, thread: ThreadId) {
         match self.habits.calls {
-            Calls::Throttled => self.credit = Some(thread),
+            Calls::Throttled => self.credits.push(thread),
             Calls::Eager => {
                 let seat = self.new_seat();
                 if self.seat_of.len() <= thread.index() {
@@ -401,10 +404,10 @@ impl Core {
             Calls::Eager => self.seats[seat as usize].badge?,
             Calls::Throttled => {
                 // Nobody else is called for what the caller has come for.
-                let on_the_way = std::mem::replace(&mut self.on_the_way, true);
-                while (self.credit.is_none() || self.tells_all) && self.take_in(None) {}
-                self.on_the_way = on_the_way;
-                self.credit.take()?
+                self.comes = true;
+                while (self.credits.is_empty() || self.tells_all) && self.take_in(None) {}
+                self.comes = false;
+                self.credits.pop()?
             }
         };
         self.seats[seat as usize].badge = Some(badge);
@@ -427,9 +430,9 @@ impl Core {
             return Some(work);
         }
         if self.tells_all {
-            let on_the_way = std::mem::replace(&mut self.on_the_way, true);
+            self.comes = true;
             while self.take_in(None) {}
-            self.on_the_way = on_the_way;
+            self.comes = false;
         }
         self.tell(Event::Finishes { thread: badge }, Some(badge));
         self.settle(seat, badge)
@@ -560,9 +563,9 @@ impl Core {
         self.reasons.live = Reason::Refused;
         self.reasons.goal = Reason::Refused;
         if badge.is_none() {
-            self.on_the_way = false;
+            self.on_the_way -= 1;
         }
-        if let Some(thread) = badge.or_else(|| self.credit.take()) {
+        if let Some(thread) = badge.or_else(|| self.credits.pop()) {
             self.change(Event::ThreadRefused { thread });
         }
         if self.habits.calls == Calls::Throttled && self.live > 0 {
@@ -594,7 +597,7 @@ impl Core {
     /// From now on nothing more is run: what waits is taken out, and everybody who sits is woken to end.
     pub(super) fn stop(&mut self) -> Vec<(ClassId, Job)> {
         self.phase = Phase::Stopped;
-        self.credit = None;
+        self.credits.clear();
         self.doorstep.close();
         self.doorstep.ring();
         self.errands.unpark.extend(self.seats.iter().filter_map(|seat| seat.thread.clone()));

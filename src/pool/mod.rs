@@ -356,7 +356,7 @@ fn counts_of(core: &Core) -> Counts {
     match core.habits.calls {
         Calls::Eager => counts,
         Calls::Throttled => {
-            let starting = counts.starting_threads.min(u32::from(core.on_the_way));
+            let starting = counts.starting_threads.min(core.on_the_way);
             let idle_threads = core.live.saturating_sub(counts.busy_threads);
             Counts { live_threads: core.live, starting_threads: starting, idle_threads, ..counts }
         }

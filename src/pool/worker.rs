@@ -45,7 +45,7 @@ pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
         _ if core.phase == Phase::Stopped => None,
         Calls::Eager => core.arrive(seat),
         Calls::Throttled => {
-            core.on_the_way = false;
+            core.on_the_way -= 1;
             come(&mut core, seat)
         }
     };
@@ -115,7 +115,7 @@ fn handle_panic(shared: &Shared, class: ClassId, payload: Box<dyn Any + Send>) {
 
 /// A thread that was called, or was just created, comes: to work, or to stand guard where it came too late.
 fn come(core: &mut Core, seat: u32) -> Option<Work> {
-    if core.was_needless() {
+    if core.was_needless(seat) {
         core.stand_guard(seat);
         core.keep_brisk(true, 0);
         return None;
@@ -151,7 +151,7 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
         core = park(shared, core, guard.map(|_| tick).or(shared.idle_timeout));
         match core.seats[seat as usize].note.take() {
             Some(Note::Called) => {
-                core.on_the_way = false;
+                core.on_the_way -= 1;
                 if core.phase == Phase::Stopped {
                     return (core, None, Reason::Stopped);
                 }

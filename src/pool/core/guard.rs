@@ -20,8 +20,8 @@ pub(in crate::pool) struct Guard {
 
 impl Core {
     /// Whether the call that brought the caller came too late to be of use: others have started many closures since.
-    pub(in crate::pool) fn was_needless(&self) -> bool {
-        self.guard.is_none() && self.phase == Phase::Open && self.is_brisk_since(self.started_at_call)
+    pub(in crate::pool) fn was_needless(&self, seat: u32) -> bool {
+        self.guard.is_none() && self.phase == Phase::Open && self.is_brisk_since(self.seats[seat as usize].since)
     }
 
     /// Whether each thread that gets on has started many closures since `started` was noted.
@@ -76,7 +76,7 @@ impl Core {
         let progress = (self.started - guard.started) as usize;
         let gets_on = self.dispatch.counts().busy_threads.saturating_sub(stuck);
         let falls_behind = self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
-        if falls_behind && !self.on_the_way && !self.rung && !self.polled {
+        if falls_behind && self.on_the_way == 0 && !self.rung && !self.polled {
             self.guard = Some(guard);
             self.call_one_more();
             self.guard = None;
@@ -87,10 +87,10 @@ impl Core {
     /// Calls a thread beside those that work.
     fn call_one_more(&mut self) {
         // As the guard stands, being told of a closure calls nobody.
-        if self.credit.is_none() {
+        if self.credits.is_empty() {
             self.take_in(None);
         }
-        if self.credit.is_some() && self.dispatch.wants_a_thread() {
+        if !self.credits.is_empty() && self.dispatch.wants_a_thread() {
             self.call();
         }
     }

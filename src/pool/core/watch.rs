@@ -16,31 +16,37 @@ use crate::pool::{Calls, Job};
 const LEAST_POLL: Duration = Duration::from_micros(1);
 
 impl Core {
-    /// Step `See`: work waits and the policy wishes for a thread; is one sure to come? If not, one is called.
+    /// Step `See`: items wait and the policy wishes for threads; are as many sure to come? If not, they are called.
     pub(super) fn see_to_it(&mut self) {
-        if self.on_the_way || self.rung || !self.dispatch.wants_a_thread() {
-            return;
-        }
-        if self.polled {
-            self.rung = true;
-            self.doorstep.ring();
-        } else if self.guard.is_none() || self.dispatch.counts().busy_threads == 0 {
-            self.call();
+        while !self.comes && self.dispatch.wants_a_thread() {
+            let come = self.on_the_way + u32::from(self.rung);
+            if come as usize >= self.dispatch.startable_items().min(self.credits.len()) {
+                return;
+            }
+            if self.polled && !self.rung {
+                self.rung = true;
+                self.doorstep.ring();
+            } else if self.guard.is_none() || self.dispatch.counts().busy_threads == 0 {
+                self.call();
+            } else {
+                return;
+            }
         }
     }
 
     /// Step `Call`: the thread that has sat down last is called; where nobody sits, one is created.
     pub(super) fn call(&mut self) {
-        self.on_the_way = true;
-        self.started_at_call = self.started;
+        self.on_the_way += 1;
         self.judge_poll();
         match self.bench.pop() {
             Some(seat) => {
                 self.guard.take_if(|guard| guard.seat == seat);
+                self.seats[seat as usize].since = self.started;
                 self.put(seat, Note::Called);
             }
             None => {
                 let seat = self.new_seat();
+                self.seats[seat as usize].since = self.started;
                 self.errands.create.push((seat, None));
             }
         }
@@ -99,7 +105,7 @@ impl Core {
     pub(super) fn is_watched(&self) -> bool {
         let counts = self.dispatch.counts();
         (self.guard.is_some() && counts.busy_threads > 0)
-            || self.on_the_way
+            || self.on_the_way >= self.habits.calls_at_once
             || self.rung
             || self.polled
             || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
