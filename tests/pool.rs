@@ -51,6 +51,7 @@ both!(
     a_withdrawn_closure_does_not_run_and_a_full_class_gives_back,
     threads_come_on_demand_and_idle_ones_go,
     size_and_ceiling_change_while_it_runs,
+    r10_changes_after_a_stop_were_told_to_a_policy_that_was_emptied,
 );
 
 /// Counts how many run at once, and the most there ever were.
@@ -327,4 +328,24 @@ fn size_and_ceiling_change_while_it_runs(calls: Calls) {
     assert_eq!(rest, [2, 3]);
     gate.wait();
     assert!(pool.stop().is_clean());
+}
+
+fn r10_changes_after_a_stop_were_told_to_a_policy_that_was_emptied(calls: Calls) {
+    let rules = rules(1, u32::MAX, &[Some(1)]);
+    let pool = AtqPool::builder().calls(calls).rules(rules).log_decisions(100).build().unwrap();
+    let (open, gate) = mpsc::channel::<()>();
+    let (send, receive) = mpsc::channel();
+    pool.spawn(A, move || {
+        send.send(()).unwrap();
+        gate.recv().unwrap();
+    })
+    .unwrap();
+    receive.recv().unwrap();
+    let ticket = pool.spawn(A, || ()).unwrap();
+    assert_eq!(pool.stop_within(Duration::ZERO).given_back.len(), 1);
+    assert!(pool.withdraw(ticket).is_none(), "it was given back by the stop");
+    pool.set_ceiling(A, Ceiling::Threads(2)).unwrap();
+    pool.set_threads(2);
+    open.send(()).unwrap();
+    replay(pool.rules(), pool.take_log().unwrap().lines()).unwrap();
 }

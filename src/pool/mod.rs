@@ -84,6 +84,8 @@ pub use handle::{Handle, JoinError};
 pub use reason::Reason;
 pub use snapshot::{ClassSnapshot, Counted, Ended, Snapshot};
 pub use sync::JoinHandle;
+#[cfg(any(loom, shuttle))]
+pub use sync::{Plant, plant};
 pub use worker::blocking;
 
 use std::any::Any;
@@ -255,7 +257,8 @@ impl AtqPool {
         // Without a ceiling from now on is as good as the highest one.
         let ceiling = if ceiling == Ceiling::None { Ceiling::Threads(u32::MAX) } else { ceiling };
         core.classes[class.index()].ceiling = ceiling;
-        let cap = ceiling.threads_of(core.size).expect("a ceiling");
+        let off = u32::from(sync::planted(sync::Plant::CeilingOff));
+        let cap = ceiling.threads_of(core.size).expect("a ceiling").saturating_add(off);
         core.change(Event::SetCap { class, cap });
         drop(self.shared.leave(core));
         Ok(())
