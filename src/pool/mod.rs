@@ -319,7 +319,7 @@ impl AtqPool {
     }
 
     /// Graceful shutdown: no more is taken, everything that waits is still run, and the threads end. Waits as long as
-    /// that takes.
+    /// that takes. Where the system refuses every thread, what waits is given back.
     pub fn shutdown(&self) -> Ended {
         self.shared.shut_down(true, Deadline::NEVER)
     }
@@ -444,7 +444,10 @@ impl Shared {
             for (seat, badge, handle) in outcomes {
                 match handle {
                     Ok(handle) => core.seats[seat as usize].handle = Some(handle),
-                    Err(_) => core.refused(seat, badge),
+                    Err(_) => {
+                        core.refused(seat, badge);
+                        self.quiet.notify_all();
+                    }
                 }
             }
             core.watch();
@@ -480,6 +483,7 @@ impl Shared {
             core.phase = Phase::Closing;
             self.doorstep.close();
             core.errands.room = true;
+            core.revive();
             core = self.leave(core);
             core = self.wait_until_quiet(core, deadline);
         }
@@ -503,11 +507,12 @@ impl Shared {
         Ended { given_back, ran, still_running }
     }
 
-    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself.
+    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself; or until the system
+    /// refuses every thread, so that what waits can only be given back.
     fn wait_until_quiet<'a>(&'a self, mut core: MutexGuard<'a, Core>, deadline: Deadline) -> MutexGuard<'a, Core> {
         let own = u32::from(worker::is_own(self));
         let mut passed = false;
-        while !passed && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
+        while !passed && !core.is_stranded() && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
             (core, passed) = self.quiet.wait_until(core, deadline);
         }
         core

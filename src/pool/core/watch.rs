@@ -62,9 +62,14 @@ impl Core {
         Some(answer)
     }
 
+    /// The system refused every thread: nobody comes for what waits, unless somebody tries again.
+    pub(in crate::pool) fn is_stranded(&self) -> bool {
+        self.live == 0 && self.dispatch.counts().goal_threads == 0
+    }
+
     /// Where the system refused every thread before, perhaps it does not now.
-    pub(super) fn revive(&mut self) {
-        if self.live == 0 && self.dispatch.counts().goal_threads == 0 {
+    pub(in crate::pool) fn revive(&mut self) {
+        if self.is_stranded() {
             let _ = self.tell(Event::SetPoolSize { size: self.size }, None);
         }
     }

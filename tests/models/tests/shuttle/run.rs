@@ -38,6 +38,8 @@ struct Run {
     open: Mutex<usize>,
     resolved: Condvar,
     stops: AtomicBool,
+    /// The system refuses some threads.
+    refuses: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,7 +149,7 @@ impl Run {
         let mut book = self.book.open();
         book.given_back += 1;
         let stops = self.stops.load(Ordering::Relaxed);
-        book.check(!matches!(refused, SpawnError::NoThreads(_)), || "no thread was refused".into());
+        book.check(self.refuses || !matches!(refused, SpawnError::NoThreads(_)), || "no thread was refused".into());
         book.check(stops || !matches!(refused, SpawnError::Stopped(_)), || "stopped before it was".into());
         drop(book);
         drop(refused);
@@ -177,7 +179,7 @@ impl Run {
 }
 
 /// The pool, and the highest ceilings and size that it will ever have.
-fn pool(book: &Arc<Book>) -> (AtqPool, Vec<Ceiling>) {
+fn pool(book: &Arc<Book>, refuses: bool) -> (AtqPool, Vec<Ceiling>) {
     let threads = if once_in(8) { one_to(8) } else { one_to(3) };
     let mut ceilings = Vec::new();
     let mut builder = AtqPool::builder()
@@ -205,6 +207,11 @@ fn pool(book: &Arc<Book>) -> (AtqPool, Vec<Ceiling>) {
     if once_in(2) {
         let book = Arc::clone(book);
         builder = builder.log_decisions(10_000).on_decisions(move |line| book.open().note(line));
+    }
+    if refuses {
+        builder = builder.spawn_threads_with(|_, _, body| {
+            if once_in(2) { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(thread::spawn(body)) }
+        });
     }
     let pool = builder.build().unwrap();
     let mut pages = book.open();
@@ -327,17 +334,18 @@ fn change(run: &Run, changes: Vec<Change>) {
 /// One schedule's run.
 pub fn one_run() {
     let book = Arc::new(Book::default());
-    let (pool, ceilings) = pool(&book);
+    let refuses = once_in(8);
+    let (pool, ceilings) = pool(&book, refuses);
     // One thread may be stuck where another is sure to be had.
     let rules = pool.rules();
     let is_roomy =
         rules.pool_size > 1 && rules.runnable_limit == u32::MAX && ceilings.iter().all(|c| *c == Ceiling::None);
-    let stuck = is_roomy && once_in(2);
+    let stuck = is_roomy && !refuses && once_in(2);
     let (loads, closures) = loads(ceilings.len(), stuck);
     let changes = if !stuck && once_in(2) { changes(&book, &ceilings) } else { Vec::new() };
     book.open().fates = vec![Fate::default(); closures];
     let (open, resolved, stops) = (Mutex::new(closures), Condvar::new(), AtomicBool::new(false));
-    let run = Arc::new(Run { pool, book, open, resolved, stops });
+    let run = Arc::new(Run { pool, book, open, resolved, stops, refuses });
     let mut others: Vec<_> = loads
         .into_iter()
         .map(|load| {
@@ -350,8 +358,9 @@ pub fn one_run() {
         others.push(thread::spawn(move || change(&run, changes)));
     }
     // Half of the runs are patient: every closure must get its thread without any help by the shutdown. A stop waits for
-    // what runs, so nothing that runs may wait for what a stop gives back.
-    if stuck || once_in(2) {
+    // what runs, so nothing that runs may wait for what a stop gives back. Where threads are refused, what waits does so
+    // until somebody submits again.
+    if stuck || !refuses && once_in(2) {
         let mut open = run.open.lock().unwrap();
         while *open > 0 {
             open = run.resolved.wait(open).unwrap();
