@@ -66,3 +66,24 @@ bless:
 # Every shipped scenario on real threads, its twin and virtual time (10 minutes; wants a quiet computer)
 parity:
     cargo run --release --quiet -- verify --parity
+
+# The pool's hand-offs in every order of a few threads, as far as 2 preemptions let it (a minute); BOUND=3 for more
+loom *ARGS:
+    cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features loom --test loom -- --nocapture {{ARGS}}
+
+# Whole runs of the pool in random and in PCT orders; SCHEDULES (each), SEED
+shuttle *ARGS:
+    cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features shuttle --test shuttle -- --nocapture --exact random_orders pct_orders {{ARGS}}
+
+# 10,000,000 schedules: 20 seeds, 250,000 random and 250,000 PCT each (8 minutes on two quiet processors)
+shuttle-long:
+    for seed in $(seq 20); do SEED=$seed SCHEDULES=250000 just shuttle || exit 1; done
+
+# Every mistake that can be planted in the pool must be found, by both checkers
+plants:
+    cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features loom --test loom -- --nocapture --exact every_planted_mistake_is_found
+    cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features shuttle --test shuttle -- --nocapture --exact every_planted_mistake_is_found
+
+# AddressSanitizer, LeakSanitizer and ThreadSanitizer on the pool's tests, each after a planted mistake
+sanitizers *ARGS:
+    .ci/sanitizers {{ARGS}}

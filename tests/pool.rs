@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, OnceLock, Weak, mpsc};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
@@ -51,6 +51,8 @@ both!(
     a_withdrawn_closure_does_not_run_and_a_full_class_gives_back,
     threads_come_on_demand_and_idle_ones_go,
     size_and_ceiling_change_while_it_runs,
+    r10_changes_after_a_stop_were_told_to_a_policy_that_was_emptied,
+    r11_a_graceful_shutdown_waited_for_ever_where_every_thread_was_refused,
 );
 
 /// Counts how many run at once, and the most there ever were.
@@ -327,4 +329,49 @@ fn size_and_ceiling_change_while_it_runs(calls: Calls) {
     assert_eq!(rest, [2, 3]);
     gate.wait();
     assert!(pool.stop().is_clean());
+}
+
+fn r10_changes_after_a_stop_were_told_to_a_policy_that_was_emptied(calls: Calls) {
+    let rules = rules(1, u32::MAX, &[Some(1)]);
+    let pool = AtqPool::builder().calls(calls).rules(rules).log_decisions(100).build().unwrap();
+    let (open, gate) = mpsc::channel::<()>();
+    let (send, receive) = mpsc::channel();
+    pool.spawn(A, move || {
+        send.send(()).unwrap();
+        gate.recv().unwrap();
+    })
+    .unwrap();
+    receive.recv().unwrap();
+    let ticket = pool.spawn(A, || ()).unwrap();
+    assert_eq!(pool.stop_within(Duration::ZERO).given_back.len(), 1);
+    assert!(pool.withdraw(ticket).is_none(), "it was given back by the stop");
+    pool.set_ceiling(A, Ceiling::Threads(2)).unwrap();
+    pool.set_threads(2);
+    open.send(()).unwrap();
+    replay(pool.rules(), pool.take_log().unwrap().lines()).unwrap();
+}
+
+fn r11_a_graceful_shutdown_waited_for_ever_where_every_thread_was_refused(calls: Calls) {
+    // The system has threads again after so many refusals; at the shutdown the pool tries once more.
+    for (refusals, runs) in [(u32::MAX, 0), (2, 1)] {
+        let own: Arc<OnceLock<Weak<AtqPool>>> = Arc::default();
+        let (pool, asked) = (Arc::clone(&own), AtomicU32::new(0));
+        let spawner = move |name, stack, body: Box<dyn FnOnce() + Send>| {
+            let before = asked.fetch_add(1, Ordering::SeqCst);
+            if before == 0 {
+                // While the thread is asked for, a second closure comes, which asks for none or is refused too.
+                pool.get().and_then(Weak::upgrade).unwrap().spawn(A, || ()).unwrap();
+            }
+            if before < refusals {
+                return Err(io::Error::from(io::ErrorKind::WouldBlock));
+            }
+            std::thread::Builder::new().name(name).stack_size(stack).spawn(body)
+        };
+        let rules = rules(2, u32::MAX, &[None]);
+        let pool = Arc::new(AtqPool::builder().calls(calls).rules(rules).spawn_threads_with(spawner).build().unwrap());
+        own.set(Arc::downgrade(&pool)).unwrap();
+        assert!(matches!(pool.spawn(A, || ()), Err(SpawnError::NoThreads(_))));
+        let ended = pool.shutdown();
+        assert_eq!((ended.ran, ended.given_back.len()), (runs, 1 - runs as usize));
+    }
 }

@@ -222,6 +222,13 @@ impl Builder {
         self
     }
 
+    /// How many threads can get on at once: while closures are started briskly, no more than these are given work, beside
+    /// those that are stuck. 0 counts as 1. Default: the computer's processors.
+    pub fn processors(mut self, processors: u32) -> Builder {
+        self.habits.processors = processors.max(1);
+        self
+    }
+
     /// Prefix of the threads' names. Default `atq`.
     pub fn name(mut self, name: &str) -> Builder {
         self.name = name.to_string();

@@ -15,7 +15,7 @@ pub(super) use guard::Guard;
 
 use super::inbox::{Doorstep, Untold};
 use super::reason::Reason;
-use super::sync::{Deadline, JoinHandle, Thread};
+use super::sync::{Deadline, JoinHandle, Plant, Thread, planted};
 use super::{Calls, Ceiling, Job, Observer, Tally};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
@@ -297,7 +297,7 @@ impl Core {
         let class = &mut self.classes[class.index()];
         class.queued_by = Reason::Started;
         class.running_by = Reason::Started;
-        self.errands.room |= self.want_room > 0;
+        self.errands.room |= self.want_room > 0 && !planted(Plant::KeepsRoomQuiet);
     }
 
     /// What the policy decided about threads other than the teller: wishes for more, and, with eager calls, notes.
@@ -321,7 +321,9 @@ impl Core {
         let seat = &mut self.seats[seat as usize];
         assert!(seat.note.is_none(), "a note would be lost");
         seat.note = Some(note);
-        self.errands.unpark.push(seat.thread.clone().expect("a thread that sits has said who it is"));
+        if !planted(Plant::ForgetsToUnpark) {
+            self.errands.unpark.push(seat.thread.clone().expect("a thread that sits has said who it is"));
+        }
     }
 
     /// The policy wishes for one more thread.
@@ -381,8 +383,11 @@ impl Core {
         Ok(self.answer.ticket.expect("an item is queued or given back"))
     }
 
-    /// Takes a closure back that still waits.
+    /// Takes a closure back that still waits. After a stop nothing does, and the policy's log has ended.
     pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<Job> {
+        if self.phase == Phase::Stopped {
+            return None;
+        }
         while self.take_in(None) {}
         self.tell(Event::GiveUp { ticket }, None);
         let job = self.answer.given_back.take()?;
@@ -391,10 +396,12 @@ impl Core {
         Some(job)
     }
 
-    /// An event that answers with nothing for the teller.
+    /// An event that answers with nothing for the teller. After a stop the policy's work is over.
     #[inline(never)]
     pub(super) fn change(&mut self, event: Event<Job>) {
-        self.tell(event, None);
+        if self.phase != Phase::Stopped {
+            self.tell(event, None);
+        }
     }
 
     /// Step `Arrive`: a thread that was called, or has seen the bell, or was just created, asks for work. It takes the

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crossbeam::utils::CachePadded;
 
 use super::Job;
-use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
+use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Plant, planted};
 use crate::ids::ClassId;
 use crate::policy::dispatch::Ticket;
 
@@ -124,7 +124,7 @@ impl Doorstep {
     /// lies here already that nobody would look after.
     pub(super) fn publish(&self, unwatched: bool) -> bool {
         let mut inbox = self.inbox.lock();
-        if unwatched && !inbox.waiting.closures.is_empty() {
+        if unwatched && !inbox.waiting.closures.is_empty() && !planted(Plant::PublishesBlindly) {
             return false;
         }
         inbox.unwatched = unwatched;
@@ -139,7 +139,7 @@ impl Doorstep {
 
     /// Nothing more is taken in.
     pub(super) fn close(&self) {
-        self.inbox.lock().open = false;
+        self.inbox.lock().open = planted(Plant::LeavesInboxOpen);
     }
 
     /// How many of each class lie here.

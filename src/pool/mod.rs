@@ -84,6 +84,8 @@ pub use handle::{Handle, JoinError};
 pub use reason::Reason;
 pub use snapshot::{ClassSnapshot, Counted, Ended, Snapshot};
 pub use sync::JoinHandle;
+#[cfg(any(loom, shuttle))]
+pub use sync::{Plant, plant};
 pub use worker::blocking;
 
 use std::any::Any;
@@ -255,7 +257,8 @@ impl AtqPool {
         // Without a ceiling from now on is as good as the highest one.
         let ceiling = if ceiling == Ceiling::None { Ceiling::Threads(u32::MAX) } else { ceiling };
         core.classes[class.index()].ceiling = ceiling;
-        let cap = ceiling.threads_of(core.size).expect("a ceiling");
+        let off = u32::from(sync::planted(sync::Plant::CeilingOff));
+        let cap = ceiling.threads_of(core.size).expect("a ceiling").saturating_add(off);
         core.change(Event::SetCap { class, cap });
         drop(self.shared.leave(core));
         Ok(())
@@ -316,7 +319,7 @@ impl AtqPool {
     }
 
     /// Graceful shutdown: no more is taken, everything that waits is still run, and the threads end. Waits as long as
-    /// that takes.
+    /// that takes. Where the system refuses every thread, what waits is given back.
     pub fn shutdown(&self) -> Ended {
         self.shared.shut_down(true, Deadline::NEVER)
     }
@@ -441,7 +444,10 @@ impl Shared {
             for (seat, badge, handle) in outcomes {
                 match handle {
                     Ok(handle) => core.seats[seat as usize].handle = Some(handle),
-                    Err(_) => core.refused(seat, badge),
+                    Err(_) => {
+                        core.refused(seat, badge);
+                        self.quiet.notify_all();
+                    }
                 }
             }
             core.watch();
@@ -477,6 +483,7 @@ impl Shared {
             core.phase = Phase::Closing;
             self.doorstep.close();
             core.errands.room = true;
+            core.revive();
             core = self.leave(core);
             core = self.wait_until_quiet(core, deadline);
         }
@@ -500,11 +507,12 @@ impl Shared {
         Ended { given_back, ran, still_running }
     }
 
-    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself.
+    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself; or until the system
+    /// refuses every thread, so that what waits can only be given back.
     fn wait_until_quiet<'a>(&'a self, mut core: MutexGuard<'a, Core>, deadline: Deadline) -> MutexGuard<'a, Core> {
         let own = u32::from(worker::is_own(self));
         let mut passed = false;
-        while !passed && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
+        while !passed && !core.is_stranded() && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
             (core, passed) = self.quiet.wait_until(core, deadline);
         }
         core

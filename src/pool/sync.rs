@@ -1,14 +1,41 @@
 //! The locks, threads and clocks of the pool: the real ones, or those of a model checker.
 //!
 //! Built with `--cfg loom` or `--cfg shuttle`, every lock, every park and every thread of the pool is one whose order the
-//! checker chooses; time does not pass there, so a wait with a limit gives up at once or never. Not a place for logic:
-//! what is here is the same in all three. Called by the pool alone.
+//! checker chooses; time does not pass there, so a wait with a limit gives up at once or never, as the checker likes.
+//! The package in `tests/models` sets these. Not a place for logic: what is here is the same in all three. Called by the
+//! pool alone.
 
 #[cfg(not(any(loom, shuttle)))]
 pub use real::*;
 
 #[cfg(any(loom, shuttle))]
 pub use model::*;
+
+/// A mistake that may be planted under a checker, to see that it is found. `docs/proof.md` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(unreachable_pub, reason = "only the package of the models exports it")]
+pub enum Plant {
+    /// `Publish` marks the inbox unwatched without looking whether it is empty.
+    PublishesBlindly,
+    /// A thread that was called and has come is believed to be on its way still.
+    IsAlwaysOnItsWay,
+    /// The policy is told that a closure has ended before it has.
+    EndsEarly,
+    /// Setting a ceiling sets one more.
+    CeilingOff,
+    /// A poller gives up without looking.
+    PollsDeaf,
+    /// A thread that was called ends because of its idle time-out.
+    RetiresDeaf,
+    /// The inbox is left open when the pool stops.
+    LeavesInboxOpen,
+    /// The guard's tick is over, and it goes to the bench without looking.
+    GuardGoesDeaf,
+    /// A note is written without unparking.
+    ForgetsToUnpark,
+    /// A closure that leaves the queue of a full class wakes nobody who waits for room.
+    KeepsRoomQuiet,
+}
 
 #[cfg(not(any(loom, shuttle)))]
 mod real {
@@ -17,7 +44,16 @@ mod real {
     pub(in crate::pool) use parking_lot::{Mutex, MutexGuard};
     pub(in crate::pool) use std::sync::atomic::{AtomicBool, Ordering};
     pub(in crate::pool) use std::thread::{Thread, current, park, park_timeout};
-    pub(in crate::pool) use std::thread_local;
+    pub(in crate::pool) use std::thread_local as one_each;
+
+    /// Nothing is ever planted outside a checker.
+    pub(in crate::pool) const fn planted(_: super::Plant) -> bool {
+        false
+    }
+
+    pub(in crate::pool) fn elsewhere(job: super::super::Job) -> super::super::Job {
+        job
+    }
 
     /// The handle of a thread, as a replaced [`crate::pool::Builder::spawn_threads_with`] gives it.
     pub type JoinHandle = std::thread::JoinHandle<()>;
@@ -112,8 +148,65 @@ mod model {
 
     pub(in crate::pool) use checker::sync::MutexGuard;
     pub(in crate::pool) use checker::sync::atomic::{AtomicBool, Ordering};
+    #[cfg(shuttle)]
     pub(in crate::pool) use checker::thread::{Thread, current, park};
-    pub(in crate::pool) use checker::thread_local;
+
+    /// Parking under loom, whose own loses an unpark of a thread that is blocked at a lock: it takes that for the wait.
+    #[cfg(loom)]
+    #[derive(Clone, Debug)]
+    pub(in crate::pool) struct Thread(std::sync::Arc<loom::sync::Notify>);
+
+    #[cfg(loom)]
+    impl Thread {
+        pub(in crate::pool) fn unpark(&self) {
+            self.0.notify();
+        }
+    }
+
+    #[cfg(loom)]
+    loom::thread_local! {
+        static OWN: Thread = Thread(std::sync::Arc::new(loom::sync::Notify::new()));
+    }
+
+    #[cfg(loom)]
+    pub(in crate::pool) fn current() -> Thread {
+        OWN.with(Thread::clone)
+    }
+
+    #[cfg(loom)]
+    pub(in crate::pool) fn park() {
+        current().0.wait();
+    }
+
+    // Of the standard library on purpose: not part of the model. Set before a model begins.
+    static PLANT: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(u8::MAX);
+
+    /// Plants a mistake in every pool of this process from now on.
+    pub fn plant(mistake: super::Plant) {
+        // Ordering: Relaxed; models begin after this on the same thread.
+        PLANT.store(mistake as u8, Ordering::Relaxed);
+    }
+
+    /// Runs `job` on a thread of its own.
+    pub(in crate::pool) fn elsewhere(job: super::super::Job) -> super::super::Job {
+        Box::new(move || drop(checker::thread::spawn(job)))
+    }
+
+    pub(in crate::pool) fn planted(mistake: super::Plant) -> bool {
+        // Ordering: Relaxed; see `plant`.
+        PLANT.load(Ordering::Relaxed) == mistake as u8
+    }
+
+    /// `thread_local!`; loom's does not know `const`.
+    macro_rules! one_each {
+        ($(#[$attr:meta])* static $name:ident: $type:ty = const { $init:expr };) => {
+            #[cfg(loom)]
+            loom::thread_local! { $(#[$attr])* static $name: $type = $init; }
+            #[cfg(shuttle)]
+            shuttle::thread_local! { $(#[$attr])* static $name: $type = $init; }
+        };
+    }
+    pub(in crate::pool) use one_each;
 
     /// See `real`.
     pub type JoinHandle = checker::thread::JoinHandle<()>;
@@ -160,7 +253,7 @@ mod model {
             guard: MutexGuard<'a, T>,
             deadline: Deadline,
         ) -> (MutexGuard<'a, T>, bool) {
-            if deadline.0 { (guard, true) } else { (self.wait(guard), false) }
+            if deadline.has_passed() { (guard, true) } else { (self.wait(guard), false) }
         }
 
         pub(in crate::pool) fn notify_all(&self) {
@@ -168,7 +261,7 @@ mod model {
         }
     }
 
-    /// Has passed, or never will.
+    /// `false` is never. Under shuttle any other has passed or not by a throw of dice, under loom it has.
     #[derive(Clone, Copy, Debug)]
     pub(in crate::pool) struct Deadline(bool);
 
@@ -180,6 +273,9 @@ mod model {
         pub(in crate::pool) const NEVER: Deadline = Deadline(false);
 
         pub(in crate::pool) fn has_passed(self) -> bool {
+            #[cfg(shuttle)]
+            return self.0 && shuttle::rand::Rng::r#gen::<bool>(&mut shuttle::rand::thread_rng());
+            #[cfg(loom)]
             self.0
         }
     }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use super::core::{Core, Note, Phase};
 use super::reason::Reason;
-use super::sync::{self, Deadline, MutexGuard, thread_local};
+use super::sync::{self, Deadline, MutexGuard, Plant, one_each, planted};
 use super::{Calls, Job, Panicked, Shared};
 use crate::ids::{ClassId, ThreadId};
 
-thread_local! {
+one_each! {
     /// The pool and the seat of this thread, if it belongs to one.
     static SEAT: RefCell<Option<(Arc<Shared>, u32)>> = const { RefCell::new(None) };
 }
@@ -81,6 +81,7 @@ fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, (class, job
     } else {
         drop(shared.leave(core));
     }
+    let job = if planted(Plant::EndsEarly) { sync::elsewhere(job) } else { job };
     let outcome = catch_unwind(AssertUnwindSafe(job));
     let panicked = outcome.is_err();
     if let Err(payload) = outcome {
@@ -150,8 +151,11 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
         let tick = core.habits.guard_tick;
         core = park(shared, core, guard.map(|_| tick).or(shared.idle_timeout));
         match core.seats[seat as usize].note.take() {
+            Some(Note::Called) if planted(Plant::RetiresDeaf) && idle_until.has_passed() => {
+                return (core, None, Reason::RetiredIdle);
+            }
             Some(Note::Called) => {
-                core.on_the_way -= 1;
+                core.on_the_way -= u32::from(!planted(Plant::IsAlwaysOnItsWay));
                 if core.phase == Phase::Stopped {
                     return (core, None, Reason::Stopped);
                 }
@@ -171,7 +175,9 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
             None => {
                 if let Some(guard) = guard {
                     core.leave_bench(seat);
-                    if !core.tick(guard) {
+                    if planted(Plant::GuardGoesDeaf) {
+                        core.bench.push(seat);
+                    } else if !core.tick(guard) {
                         core.stand_guard(seat);
                     } else if let Some(work) = core.arrive(seat) {
                         return (core, Some(work), Reason::Built);

@@ -9,7 +9,7 @@ use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::dispatch::Event;
 use crate::pool::reason::Reason;
-use crate::pool::sync::Deadline;
+use crate::pool::sync::{Deadline, Plant, planted};
 use crate::pool::{Calls, Job};
 
 /// A shorter poll is not worth its clock.
@@ -71,9 +71,14 @@ impl Core {
         true
     }
 
+    /// The system refused every thread: nobody comes for what waits, unless somebody tries again.
+    pub(in crate::pool) fn is_stranded(&self) -> bool {
+        self.live == 0 && self.dispatch.counts().goal_threads == 0
+    }
+
     /// Where the system refused every thread before, perhaps it does not now.
-    pub(super) fn revive(&mut self) {
-        if self.live == 0 && self.dispatch.counts().goal_threads == 0 {
+    pub(in crate::pool) fn revive(&mut self) {
+        if self.is_stranded() {
             self.change(Event::SetPoolSize { size: self.size });
         }
     }
@@ -136,7 +141,8 @@ impl Core {
     pub(in crate::pool) fn end_poll(&mut self, seat: u32) -> Option<(ClassId, Job)> {
         self.polled = false;
         self.rung = false;
-        let next = if self.phase == Phase::Stopped { None } else { self.arrive(seat) };
+        let gives_up = self.phase == Phase::Stopped || planted(Plant::PollsDeaf);
+        let next = if gives_up { None } else { self.arrive(seat) };
         self.poll_ended = next.is_none().then(|| Deadline::after(self.habits.poll));
         next
     }
