@@ -32,6 +32,7 @@ coverage *ARGS:
 long-properties:
     PROPTEST_CASES=3000 cargo test --test laws
     PROPTEST_CASES=8000 cargo test --release --test laws
+    PROPTEST_CASES=20000 cargo test --test pool_model
     PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
 
 # Licences, sources, duplicate and wildcard versions (needs cargo-deny)

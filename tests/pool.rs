@@ -87,7 +87,7 @@ fn every_closure_runs_once_ceilings_hold_and_the_log_replays(calls: Calls) {
         thread.join().unwrap();
     }
     let (send, receive) = mpsc::channel();
-    while pool.counts().busy_threads > 0 || pool.counts().packets > 0 {
+    while pool.snapshot().busy.now > 0 || pool.snapshot().queued > 0 {
         std::thread::yield_now();
     }
     pool.spawn(B, move || send.send(()).unwrap()).unwrap();

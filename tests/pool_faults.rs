@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use atqsim::ids::ClassId;
 use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, JoinError, Reason, SpawnError, blocking};
-use board::{Board, Order, in_time, until};
+use board::{Board, Order, in_time, until, until_closed};
 
 const A: ClassId = ClassId(0);
 const B: ClassId = ClassId(1);
@@ -48,7 +48,12 @@ both!(
 );
 
 fn pool(calls: Calls, threads: u32) -> Builder {
-    AtqPool::builder().calls(calls).threads(threads).name("faulty").class("a", Ceiling::Percent(100)).class("b", Ceiling::None)
+    AtqPool::builder()
+        .calls(calls)
+        .threads(threads)
+        .name("faulty")
+        .class("a", Ceiling::Percent(100))
+        .class("b", Ceiling::None)
 }
 
 /// Panics without the message that the standard library prints for one that nobody meant.
@@ -161,7 +166,9 @@ fn a_handler_of_panics_may_panic(calls: Calls) {
     let handler = Arc::clone(&told);
     let pool = pool(calls, 1)
         .on_panic(move |panicked| {
-            handler.lock().unwrap().push((panicked.class, *panicked.payload.downcast_ref::<&str>().unwrap_or(&"?")));
+            let text = panicked.payload.downcast_ref::<&str>().copied().unwrap_or("?");
+            handler.lock().unwrap().push((panicked.class, text));
+            drop(panicked);
             resume_unwind(Box::new(Bomb));
         })
         .build()
@@ -179,7 +186,7 @@ fn when_every_closure_panics_the_pool_goes_on(calls: Calls) {
     let pool = AtqPool::builder().calls(calls).threads(4).class("a", Ceiling::Threads(3)).class("b", Ceiling::None);
     let handled = Arc::new(AtomicU64::new(0));
     let handler = Arc::clone(&handled);
-    let pool = pool.on_panic(move |_| drop(handler.fetch_add(1, Ordering::SeqCst))).build().unwrap();
+    let pool = pool.on_panic(move |_| _ = handler.fetch_add(1, Ordering::SeqCst)).build().unwrap();
     for n in 0..2_000 {
         pool.spawn(ClassId(n % 2), || panic_quietly()).unwrap();
     }
@@ -204,7 +211,7 @@ fn a_panic_is_handed_to_whoever_waits_with_its_text(calls: Calls) {
         assert_eq!(error.to_string(), text);
         assert_eq!(format!("{error:?}"), "Panicked");
     }
-    assert_eq!(pool.tally().panics, 3);
+    until("they are counted", || pool.tally().panics == 3);
 }
 
 fn the_drop_of_an_unread_result_is_the_droppers(calls: Calls) {
@@ -237,11 +244,6 @@ fn a_closure_that_never_returns_is_reported_and_left_alone(calls: Calls) {
         until("it returns after all", || board.running().is_empty());
         assert_eq!(board.fates(), [(1, 0), (0, 1), (0, 1)]);
     }
-}
-
-/// Waits until a shutdown that another thread asked for has begun.
-fn until_closed(pool: &AtqPool) {
-    until("the pool closes", || matches!(pool.try_spawn(A, || ()), Err(SpawnError::Stopped(_))));
 }
 
 fn r12_a_second_shutdown_cut_the_first_short(calls: Calls) {
@@ -313,36 +315,37 @@ fn r14_a_shutdown_from_the_only_thread_waited_for_that_thread(calls: Calls) {
     assert_eq!(board.fates(), [(0, 1), (0, 1)]);
 }
 
-/// A pool whose system takes its time over the first thread, and refuses it then; it grants the others. The receiver
-/// hears when the thread is asked for.
+/// A pool whose system takes its time over the first thread, and refuses every one. The receiver hears when the first is
+/// asked for; it is refused when the sender is dropped.
 fn hesitating(calls: Calls) -> (Arc<AtqPool>, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (asks, asked) = mpsc::channel();
     let (answers, answer) = mpsc::channel::<()>();
     let first = Mutex::new(Some((asks, answer)));
-    let pool = pool(calls, 1).spawn_threads_with(move |name, stack, body| {
-        let Some((asks, answer)) = first.lock().unwrap().take() else {
-            return std::thread::Builder::new().name(name).stack_size(stack).spawn(body);
-        };
-        asks.send(()).unwrap();
-        let _ = answer.recv();
+    let pool = pool(calls, 1).spawn_threads_with(move |_, _, _| {
+        if let Some((asks, answer)) = first.lock().unwrap().take() {
+            asks.send(()).unwrap();
+            let _ = answer.recv();
+        }
         Err(io::Error::from(io::ErrorKind::WouldBlock))
     });
     (Arc::new(pool.build().unwrap()), asked, answers)
 }
 
 fn r15_a_stop_waited_for_a_thread_that_was_refused(calls: Calls) {
+    let board = Arc::new(Board::default());
     let (pool, asked, answers) = hesitating(calls);
-    let other = Arc::clone(&pool);
-    let producer = std::thread::spawn(move || other.spawn(A, || ()).map(drop));
+    let (other, closure) = (Arc::clone(&pool), board.closure());
+    let producer = std::thread::spawn(move || other.spawn(A, closure).map(drop));
     asked.recv().unwrap();
     let other = Arc::clone(&pool);
     let stops = std::thread::spawn(move || other.stop());
     until_closed(&pool);
     drop(answers);
     let ended = in_time("the pool stops", move || stops.join().unwrap());
-    let produced = producer.join().unwrap();
-    // The stop gave the closure back; who had brought it had done so before.
-    assert_eq!((ended.given_back.len(), produced.is_ok()), (1, true));
+    assert!(producer.join().unwrap().is_ok(), "the stop gives the closure back, not the one who brought it");
+    assert!(!ended.given_back.is_empty() && board.fates() == [(0, 0)]);
+    drop(ended);
+    assert_eq!(board.fates(), [(0, 1)]);
 }
 
 fn r16_a_shutdown_waited_for_threads_that_the_system_refuses(calls: Calls) {
@@ -353,7 +356,9 @@ fn r16_a_shutdown_waited_for_threads_that_the_system_refuses(calls: Calls) {
     // This one waits for the thread that is being created.
     pool.spawn(B, || ()).unwrap();
     drop(answers);
-    assert!(matches!(producer.join().unwrap(), Err(SpawnError::NoThreads(_))));
+    let error = producer.join().unwrap().unwrap_err();
+    assert!(matches!(error, SpawnError::NoThreads(_)));
+    assert_eq!(error.to_string(), "the system refuses every thread; raise its limit on threads (ulimit -u)");
     let ended = in_time("the pool shuts down", move || pool.shutdown());
     assert_eq!(ended.given_back.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [B]);
 }
@@ -420,7 +425,7 @@ fn r19_threads_that_came_and_went_left_their_seats_behind(calls: Calls) {
 fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {
     let stopped = Arc::new(AtomicU32::new(0));
     let counts = Arc::clone(&stopped);
-    let pool = pool(calls, 2).on_thread_stop(move || drop(counts.fetch_add(1, Ordering::SeqCst))).build().unwrap();
+    let pool = pool(calls, 2).on_thread_stop(move || _ = counts.fetch_add(1, Ordering::SeqCst)).build().unwrap();
     let pool = Arc::new(pool);
     let (open, gate) = mpsc::channel::<()>();
     let own = Arc::clone(&pool);
@@ -484,7 +489,7 @@ fn pools_nest(calls: Calls) {
             let inner = pool(calls, 2).name("inner").build().unwrap();
             for class in [A, B] {
                 let counts = Arc::clone(&counts);
-                inner.spawn(class, move || drop(counts.fetch_add(1, Ordering::SeqCst))).unwrap();
+                inner.spawn(class, move || _ = counts.fetch_add(1, Ordering::SeqCst)).unwrap();
             }
             assert_eq!(inner.submit(B, || 1).unwrap().join().unwrap(), 1);
             inner.shutdown().ran

@@ -8,7 +8,8 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use atqsim::pool::blocking;
+use atqsim::ids::ClassId;
+use atqsim::pool::{AtqPool, SpawnError, blocking};
 
 /// What takes longer than this hangs, which fails its test. No test takes a hundredth of it.
 pub(crate) const HANGS: Duration = Duration::from_secs(30);
@@ -21,6 +22,22 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(begun.elapsed() < HANGS, "it hangs: {what}");
         std::thread::yield_now();
     }
+}
+
+/// Waits until a shutdown that another thread has asked for is under way. How many closures of its own were taken until
+/// then, and perhaps run.
+#[track_caller]
+pub(crate) fn until_closed(pool: &AtqPool) -> u64 {
+    let mut taken = 0;
+    until("the pool closes", || match pool.try_spawn(ClassId(0), || ()) {
+        Err(SpawnError::Stopped(_)) => true,
+        Err(_) => false,
+        Ok(ticket) => {
+            taken += u64::from(pool.withdraw(ticket).is_none());
+            false
+        }
+    });
+    taken
 }
 
 /// Runs `work` on a thread of its own; fails where that never ends.
