@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
-use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, JoinError, Reason, SpawnError, blocking};
+use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, Job, JoinError, Reason, SpawnError, blocking};
 use board::{Board, Order, in_time, until, until_closed};
 
 const A: ClassId = ClassId(0);
@@ -201,7 +201,7 @@ fn when_every_closure_panics_the_pool_goes_on(calls: Calls) {
 
 fn a_panic_is_handed_to_whoever_waits_with_its_text(calls: Calls) {
     let pool = pool(calls, 2).build().unwrap();
-    let payloads: [(Box<dyn FnOnce() + Send>, &str); 3] = [
+    let payloads: [(Job, &str); 3] = [
         (Box::new(|| resume_unwind(Box::new("a text"))), "the closure panicked: a text"),
         (Box::new(|| resume_unwind(Box::new("owned".to_string()))), "the closure panicked: owned"),
         (Box::new(|| resume_unwind(Box::new(7_u32))), "the closure panicked: with something that is no text"),
@@ -441,7 +441,7 @@ fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {
     drop(open);
     assert_eq!(in_time("the closure ends", move || handle.join()).unwrap(), "after its pool");
     until("its thread ends", || stopped.load(Ordering::SeqCst) == 1);
-    assert_eq!(Arc::strong_count(&stopped), 1, "nothing of the pool is left");
+    until("nothing of the pool is left", || Arc::strong_count(&stopped) == 1);
 }
 
 fn a_closure_that_was_given_back_may_own_the_pool(calls: Calls) {

@@ -91,27 +91,22 @@
 //! Hooks see every thread and every panic that nobody waits for:
 //!
 //! ```
-//! use std::sync::Arc;
-//! use std::sync::atomic::{AtomicU32, Ordering};
-//!
 //! use atqsim::pool::{AtqPool, Ceiling};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (begun, failed) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-//! let (begins, fails) = (begun.clone(), failed.clone());
+//! let (begins, begun) = std::sync::mpsc::channel();
+//! let (fails, failed) = std::sync::mpsc::channel();
 //! let pool = AtqPool::builder()
 //!     .name("mail")
 //!     .class("any", Ceiling::None)
-//!     .on_thread_start(move || _ = begins.fetch_add(1, Ordering::Relaxed))
-//!     .on_panic(move |panicked| {
-//!         eprintln!("a closure of class {} panicked", panicked.class.0);
-//!         fails.fetch_add(1, Ordering::Relaxed);
-//!     })
+//!     .on_thread_start(move || begins.send(std::thread::current().name().map(str::to_string)).unwrap())
+//!     .on_panic(move |panicked| fails.send(panicked.class).unwrap())
 //!     .build()?;
 //! let any = pool.class("any").unwrap();
 //! pool.spawn(any, || std::panic::resume_unwind(Box::new("meant")))?;
 //! assert!(pool.shutdown().is_clean());
-//! assert_eq!((begun.load(Ordering::Relaxed), failed.load(Ordering::Relaxed)), (1, 1));
+//! assert_eq!(begun.recv()?.as_deref(), Some("mail-0"));
+//! assert_eq!(failed.recv()?, any);
 //! # Ok(())
 //! # }
 //! ```
