@@ -36,6 +36,7 @@ coverage *ARGS:
 long-properties:
     PROPTEST_CASES=3000 cargo test --test laws
     PROPTEST_CASES=8000 cargo test --release --test laws
+    PROPTEST_CASES=20000 cargo test --test pool_model
     PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
 
 # Every small change to the rooms named here, and whether their own tests notice (needs cargo-mutants; docs/mutants.md).

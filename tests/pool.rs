@@ -1,5 +1,9 @@
 //! `AtqPool` through its public door: nothing lost, ceilings kept, panics and refusals survived, decisions replayed.
 
+#[path = "common/both.rs"]
+#[macro_use]
+mod both;
+
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, OnceLock, Weak, mpsc};
@@ -20,24 +24,6 @@ fn rules(pool_size: u32, runnable_limit: u32, caps: &[Option<u32>]) -> Rules {
         ..ClassRule::default()
     };
     Rules { pool_size, runnable_limit, classes: caps.iter().map(rule).collect(), ..Rules::default() }
-}
-
-/// Each test on both ways of calling threads.
-macro_rules! both {
-    ($($name:ident),* $(,)?) => {
-        mod throttled {
-            $(#[test]
-            fn $name() {
-                super::$name(super::Calls::Throttled);
-            })*
-        }
-        mod eager {
-            $(#[test]
-            fn $name() {
-                super::$name(super::Calls::Eager);
-            })*
-        }
-    };
 }
 
 both!(
@@ -103,7 +89,7 @@ fn every_closure_runs_once_ceilings_hold_and_the_log_replays(calls: Calls) {
         thread.join().unwrap();
     }
     let (send, receive) = mpsc::channel();
-    while pool.counts().busy_threads > 0 || pool.counts().packets > 0 {
+    while pool.snapshot().busy.now > 0 || pool.snapshot().queued > 0 {
         std::thread::yield_now();
     }
     pool.spawn(B, move || send.send(()).unwrap()).unwrap();

@@ -254,7 +254,7 @@ impl Builder {
     }
 
     /// Called with every line of the (event, decision) log, in the order of the events. Must not call the pool, which
-    /// waits for it.
+    /// waits for it. A panic of the observer is counted as one.
     pub fn on_decisions(mut self, observer: impl FnMut(&LogLine) + Send + 'static) -> Builder {
         self.on_decisions = Some(Box::new(observer));
         self
@@ -272,7 +272,8 @@ impl Builder {
         self
     }
 
-    /// Called with the pool's counts whenever a thread has begun or is about to end. Must not call the pool.
+    /// Called with the pool's counts whenever a thread has begun or is about to end. Must not call the pool. A panic of
+    /// it is counted as one.
     pub fn on_thread_count(mut self, gauge: impl Fn(Counts) + Send + Sync + 'static) -> Builder {
         self.on_thread_count = Some(Box::new(gauge));
         self

@@ -148,6 +148,8 @@ pub(super) struct Core {
     pub(super) phase: Phase,
     /// A shutdown's time was up: threads that still ran were left alone.
     pub(super) left_alone: bool,
+    /// Threads of the pool that shut it down: they wait for others, but not for each other.
+    pub(super) own_shutdowns: u32,
     /// Callers of `spawn` that wait for room.
     pub(super) want_room: u32,
     /// For how long a thread polls before it sits; grows and shrinks with what that was good for.
@@ -231,6 +233,7 @@ impl Core {
             size,
             phase: Phase::Open,
             left_alone: false,
+            own_shutdowns: 0,
             want_room: 0,
             poll_for: habits.poll,
             poll_ended: None,
@@ -282,7 +285,8 @@ impl Core {
             log.note(erased, &decisions);
         }
         if let Some(observer) = &mut self.on_decisions {
-            observer(&LogLine::of(erased, &decisions));
+            let line = LogLine::of(erased, &decisions);
+            self.tally.panics += u64::from(super::survives(|| observer(&line)).is_none());
         }
         for decision in decisions.drain(..) {
             self.answer.put(decision);
@@ -401,6 +405,7 @@ impl Core {
     pub(super) fn change(&mut self, event: Event<Job>) {
         if self.phase != Phase::Stopped {
             self.tell(event, None);
+            self.errands.room |= self.want_room > 0;
         }
     }
 
@@ -425,10 +430,7 @@ impl Core {
     /// Step `Finish`: a closure has ended; the thread asks for its next.
     #[inline]
     pub(super) fn finish(&mut self, seat: u32, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
-        self.ended += 1;
-        let reason = if panicked { Reason::Panicked } else { Reason::Finished };
-        self.reasons.busy = reason;
-        self.classes[class.index()].running_by = reason;
+        self.note_end(class, panicked);
         let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
         if self.plainly_next
             && let Some(work) = self.exchange(badge)
@@ -483,6 +485,8 @@ impl Core {
                 break;
             }
         }
+        // A class whose closures must not wait has room now.
+        self.errands.room |= self.want_room > 0;
         if throttled {
             // A thread without work is none of the policy's: it gives its badge back and sits.
             if !self.answer.leaves {
@@ -523,9 +527,29 @@ impl Core {
     }
 
     /// A closure ended after the stop, with which the policy's work was over.
-    pub(super) fn ended_late(&mut self) -> Option<(ClassId, Job)> {
-        self.ended += 1;
+    pub(super) fn ended_late(&mut self, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
+        self.note_end(class, panicked);
         None
+    }
+
+    #[inline]
+    fn note_end(&mut self, class: ClassId, panicked: bool) {
+        self.ended += 1;
+        let reason = if panicked { Reason::Panicked } else { Reason::Finished };
+        self.reasons.busy = reason;
+        self.classes[class.index()].running_by = reason;
+    }
+
+    /// Closures of a class that run or were handed to a thread. After a stop the policy is told of no end any more.
+    pub(super) fn running(&self, class: ClassId) -> usize {
+        if self.phase != Phase::Stopped {
+            return self.dispatch.class_counts(class).busy_threads as usize;
+        }
+        let runs = |seat: &&Seat| match &seat.note {
+            Some(Note::Run(of, _)) => *of == class,
+            _ => seat.runs == Some(class),
+        };
+        self.seats.iter().filter(runs).count()
     }
 
     /// A thread leaves the bench on its own accord.
@@ -544,6 +568,10 @@ impl Core {
     /// Changes the size. Surplus threads that sit are told to end; others end when they sit down.
     pub(super) fn resize(&mut self, size: u32) {
         self.size = size;
+        if self.phase == Phase::Stopped {
+            // There is nobody left whom the policy could name.
+            return;
+        }
         self.reasons.goal = Reason::Resized;
         self.change(Event::SetPoolSize { size });
         for (at, ceiling) in self.classes.iter().map(|class| class.ceiling).enumerate().collect::<Vec<_>>() {

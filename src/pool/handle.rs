@@ -95,6 +95,8 @@ impl<R: Send + 'static> Handle<R> {
                 Ok(value) => promise.slot.put(Ok(value)),
                 Err(payload) => {
                     promise.slot.put(Err(JoinError::Panicked(payload)));
+                    // Perhaps nobody waits any more, and the payload's drop panics: not while this thread unwinds.
+                    drop(promise);
                     // The pool still counts it, and takes neither the thread nor the grant away.
                     resume_unwind(Box::new(HandedOn));
                 }

@@ -67,6 +67,79 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Sizes and ceilings change while the pool runs, and a snapshot says how many there are of everything, and why:
+//!
+//! ```
+//! use atqsim::pool::{AtqPool, Ceiling, Reason};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = AtqPool::builder().threads(8).class("mail", Ceiling::Percent(50)).build()?;
+//! let mail = pool.class("mail").unwrap();
+//! assert_eq!(pool.snapshot().classes[mail.index()].most_threads, Some(4));
+//! pool.set_threads(4);
+//! assert_eq!(pool.snapshot().classes[mail.index()].most_threads, Some(2)); // percent follows the size
+//! pool.set_ceiling(mail, Ceiling::Threads(3))?;
+//! let seen = pool.snapshot();
+//! assert_eq!((seen.goal.now, seen.goal.by), (4, Reason::Resized));
+//! assert_eq!((seen.busy.now, seen.live.now), (0, 0)); // threads come with the work
+//! println!("{seen}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Hooks see every thread and every panic that nobody waits for:
+//!
+//! ```
+//! use atqsim::pool::{AtqPool, Ceiling};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (begins, begun) = std::sync::mpsc::channel();
+//! let (fails, failed) = std::sync::mpsc::channel();
+//! let pool = AtqPool::builder()
+//!     .name("mail")
+//!     .class("any", Ceiling::None)
+//!     .on_thread_start(move || begins.send(std::thread::current().name().map(str::to_string)).unwrap())
+//!     .on_panic(move |panicked| fails.send(panicked.class).unwrap())
+//!     .build()?;
+//! let any = pool.class("any").unwrap();
+//! pool.spawn(any, || std::panic::resume_unwind(Box::new("meant")))?;
+//! assert!(pool.shutdown().is_clean());
+//! assert_eq!(begun.recv()?.as_deref(), Some("mail-0"));
+//! assert_eq!(failed.recv()?, any);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A shutdown within a limit reports what it could not end; a handle waits for a while, or takes its closure back:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use atqsim::pool::{AtqPool, Ceiling};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = AtqPool::builder().threads(1).name("slow").class("any", Ceiling::None).build()?;
+//! let any = pool.class("any").unwrap();
+//! let (begins, begun) = std::sync::mpsc::channel();
+//! let (open, gate) = std::sync::mpsc::channel::<()>();
+//! let stuck = pool.submit(any, move || (begins.send(()), gate.recv().is_ok()).1)?;
+//! begun.recv()?;
+//! let first = pool.submit(any, || 1)?;
+//! pool.spawn(any, || println!("second"))?;
+//! assert!(first.withdraw_from(&pool)); // it will not run
+//!
+//! let ended = pool.shutdown_within(Duration::from_millis(10));
+//! assert_eq!(ended.still_running, [(any, "slow-0".to_string())]);
+//! for (_class, job) in ended.given_back {
+//!     job(); // or dropped, or handed to another pool
+//! }
+//! let stuck = stuck.join_within(Duration::ZERO).unwrap_err(); // not yet
+//! open.send(())?;
+//! assert!(stuck.join()?);
+//! # Ok(())
+//! # }
+//! ```
 
 mod builder;
 mod core;
@@ -229,7 +302,8 @@ impl AtqPool {
         Ok(handle)
     }
 
-    /// Takes a closure back that still waits. `None`: a thread has it already, or has had it.
+    /// Takes a closure back that still waits. `None`: a thread has it already, or has had it. A ticket names a closure of
+    /// the pool that gave it: to another pool it may name another closure.
     #[must_use]
     pub fn withdraw(&self, ticket: Ticket) -> Option<Job> {
         let mut core = self.shared.core.lock();
@@ -319,7 +393,8 @@ impl AtqPool {
     }
 
     /// Graceful shutdown: no more is taken, everything that waits is still run, and the threads end. Waits as long as
-    /// that takes. Where the system refuses every thread, what waits is given back.
+    /// that takes. What no thread can run any more is given back: where the system refuses every thread, or the closure
+    /// that asks for this has the only one. A closure that asks is reported as still running.
     pub fn shutdown(&self) -> Ended {
         self.shared.shut_down(true, Deadline::NEVER)
     }
@@ -366,6 +441,12 @@ fn counts_of(core: &Core) -> Counts {
     }
 }
 
+/// What `call` of the user's code answers; `None`: it panicked, which goes no further.
+fn survives<R>(call: impl FnOnce() -> R) -> Option<R> {
+    // A payload whose drop panics cannot be dropped.
+    catch_unwind(AssertUnwindSafe(call)).map_err(std::mem::forget).ok()
+}
+
 impl Shared {
     #[inline]
     fn spawn(self: &Arc<Shared>, class: ClassId, job: Job, patience: Patience) -> Result<Ticket, SpawnError> {
@@ -392,6 +473,7 @@ impl Shared {
         patience: Patience,
     ) -> Result<Ticket, SpawnError> {
         let mut core = self.core.lock();
+        let refused = core.tally.threads_refused;
         let ticket = loop {
             if core.phase != Phase::Open {
                 return Err(SpawnError::Stopped(job));
@@ -401,7 +483,16 @@ impl Shared {
                 Err(back) => job = back,
             }
             if patience == Patience::Refuses || worker::is_own(self) {
+                drop(self.leave(core));
                 return Err(SpawnError::Full(job));
+            }
+            if !core.errands.is_empty() {
+                // Nobody else would do them while the caller waits.
+                core = self.leave(core);
+                if core.live == 0 && core.tally.threads_refused > refused {
+                    return Err(SpawnError::NoThreads(job));
+                }
+                continue;
             }
             core.want_room += 1;
             core = self.room.wait(core);
@@ -446,6 +537,7 @@ impl Shared {
                     Ok(handle) => core.seats[seat as usize].handle = Some(handle),
                     Err(_) => {
                         core.refused(seat, badge);
+                        // A shutdown may wait for the thread that will not come.
                         self.quiet.notify_all();
                     }
                 }
@@ -464,22 +556,47 @@ impl Shared {
     /// Calls a hook. A panic of it is counted, and goes no further.
     fn hook(&self, hook: Option<&(dyn Fn() + Send + Sync)>) {
         if let Some(hook) = hook
-            && catch_unwind(AssertUnwindSafe(hook)).is_err()
+            && survives(hook).is_none()
         {
             self.core.lock().tally.panics += 1;
         }
     }
 
-    fn report_count(&self, core: &Core) {
-        if let Some(gauge) = &self.on_thread_count {
-            gauge(counts_of(core));
+    fn report_count(&self, core: &mut Core) {
+        if let Some(gauge) = &self.on_thread_count
+            && survives(|| gauge(counts_of(core))).is_none()
+        {
+            core.tally.panics += 1;
         }
     }
 
+    /// Ends the pool. On a thread of a pool that counts as [`blocking`].
     fn shut_down(self: &Arc<Shared>, runs_what_waits: bool, deadline: Deadline) -> Ended {
-        let mut core = self.core.lock();
+        worker::blocking(|| {
+            let own = u32::from(worker::is_own(self));
+            let mut core = self.core.lock();
+            core.own_shutdowns += own;
+            let (mut core, ended) = self.end(core, runs_what_waits, deadline);
+            core.own_shutdowns -= own;
+            let handles = core.take_ended();
+            drop(core);
+            for handle in handles.into_iter().filter(|handle| !sync::is_own(handle)) {
+                drop(handle.join());
+            }
+            ended
+        })
+    }
+
+    fn end<'a>(
+        self: &'a Arc<Shared>,
+        mut core: MutexGuard<'a, Core>,
+        runs_what_waits: bool,
+        deadline: Deadline,
+    ) -> (MutexGuard<'a, Core>, Ended) {
         let ended_before = core.ended;
-        if runs_what_waits && core.phase == Phase::Open {
+        // Others of its threads may wait in here for all but those that do.
+        self.quiet.notify_all();
+        if runs_what_waits && core.phase != Phase::Stopped {
             core.phase = Phase::Closing;
             self.doorstep.close();
             core.errands.room = true;
@@ -489,30 +606,28 @@ impl Shared {
         }
         let given_back = core.stop();
         core = self.leave(core);
-        // A pool shut down by one of its own threads cannot wait for that thread.
-        let own = u32::from(worker::is_own(self));
         let mut passed = false;
-        while core.live > own && !passed {
+        // A pool shut down by one of its own threads cannot wait for that thread.
+        while core.live > core.own_shutdowns && !passed {
             (core, passed) = self.quiet.wait_until(core, deadline);
         }
         core.left_alone |= passed;
         let runs = |(at, seat): (usize, &self::core::Seat)| Some((seat.runs?, format!("{}-{at}", self.name)));
         let still_running = core.seats.iter().enumerate().filter_map(runs).collect();
         let ran = core.ended - ended_before;
-        let handles = core.take_ended();
-        drop(core);
-        for handle in handles.into_iter().filter(|handle| !sync::is_own(handle)) {
-            drop(handle.join());
-        }
-        Ended { given_back, ran, still_running }
+        (core, Ended { given_back, ran, still_running })
     }
 
-    /// Waits until nothing waits or runs any more, but for a closure that asks for this itself; or until the system
-    /// refuses every thread, so that what waits can only be given back.
+    /// Waits until nothing waits or runs any more, but for closures that ask for this themselves; or what waits cannot
+    /// be run, because no other thread may exist.
     fn wait_until_quiet<'a>(&'a self, mut core: MutexGuard<'a, Core>, deadline: Deadline) -> MutexGuard<'a, Core> {
-        let own = u32::from(worker::is_own(self));
         let mut passed = false;
-        while !passed && !core.is_stranded() && (core.backlog() > 0 || core.dispatch.counts().busy_threads > own) {
+        while !passed && core.phase != Phase::Stopped {
+            let (own, counts) = (core.own_shutdowns, core.dispatch.counts());
+            let comes = core.backlog() > 0 && counts.goal_threads > own;
+            if !comes && counts.busy_threads <= own {
+                break;
+            }
             (core, passed) = self.quiet.wait_until(core, deadline);
         }
         core

@@ -59,7 +59,8 @@ impl Snapshot {
         let counts = core.dispatch.counts();
         let in_inbox = core.doorstep.of_class();
         let class = |(at, class): (usize, &super::core::ClassState)| {
-            let counts = core.dispatch.class_counts(ClassId(at as u16));
+            let id = ClassId(at as u16);
+            let counts = core.dispatch.class_counts(id);
             let untold = in_inbox[at] + core.untold.of_class[at];
             let queued_by = if untold > 0 { Reason::Submitted } else { class.queued_by };
             ClassSnapshot {
@@ -67,17 +68,18 @@ impl Snapshot {
                 ceiling: class.ceiling,
                 most_threads: class.ceiling.threads_of(core.size),
                 queued: Counted { now: counts.waiting + untold, by: queued_by },
-                running: Counted { now: counts.busy_threads as usize, by: class.running_by },
+                running: Counted { now: core.running(id), by: class.running_by },
             }
         };
+        let classes: Vec<ClassSnapshot> = core.classes.iter().enumerate().map(class).collect();
         Snapshot {
-            busy: Counted { now: counts.busy_threads as usize, by: core.reasons.busy },
+            busy: Counted { now: classes.iter().map(|class| class.running.now).sum(), by: core.reasons.busy },
             live: Counted { now: core.live as usize, by: core.reasons.live },
             goal: Counted { now: counts.goal_threads as usize, by: core.reasons.goal },
             queued: core.dispatch.waiting_items() + core.untold.closures.len() + in_inbox.iter().sum::<usize>(),
             started: core.started,
             tally: core.tally,
-            classes: core.classes.iter().enumerate().map(class).collect(),
+            classes,
         }
     }
 }

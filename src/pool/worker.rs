@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::core::{Core, Note, Phase};
 use super::reason::Reason;
 use super::sync::{self, Deadline, MutexGuard, Plant, one_each, planted};
-use super::{Calls, Job, Panicked, Shared};
+use super::{Calls, Job, Panicked, Shared, survives};
 use crate::ids::{ClassId, ThreadId};
 
 one_each! {
@@ -40,7 +40,7 @@ pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
     core.seats[seat as usize].thread = Some(sync::current());
     core.seats[seat as usize].badge = badge;
     core.tally.live_threads_max = core.tally.live_threads_max.max(core.live);
-    shared.report_count(&core);
+    shared.report_count(&mut core);
     let mut next = match core.habits.calls {
         _ if core.phase == Phase::Stopped => None,
         Calls::Eager => core.arrive(seat),
@@ -63,10 +63,15 @@ pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
             break;
         }
     }
+    // Who ends sees off who has ended before: threads that come and go leave nothing behind.
+    let ended = core.take_ended();
     core.gone(seat);
-    shared.report_count(&core);
+    shared.report_count(&mut core);
     let core = shared.leave(core);
     drop(core);
+    for handle in ended {
+        drop(handle.join());
+    }
     shared.hook(shared.on_thread_stop.as_deref());
     shared.quiet.notify_all();
     SEAT.with(|own| *own.borrow_mut() = None);
@@ -91,7 +96,11 @@ fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, (class, job
     core.seats[seat as usize].runs = None;
     core.tally.panics += u64::from(panicked);
     // After a stop the policy's work is over; what still runs is only waited for.
-    let next = if core.phase == Phase::Stopped { core.ended_late() } else { core.finish(seat, class, panicked) };
+    let next = if core.phase == Phase::Stopped {
+        core.ended_late(class, panicked)
+    } else {
+        core.finish(seat, class, panicked)
+    };
     if core.phase != Phase::Open {
         shared.quiet.notify_all();
     }
@@ -104,14 +113,10 @@ fn handle_panic(shared: &Shared, class: ClassId, payload: Box<dyn Any + Send>) {
     if payload.is::<HandedOn>() {
         return;
     }
-    let handled = catch_unwind(AssertUnwindSafe(|| match &shared.on_panic {
+    let _ = survives(|| match &shared.on_panic {
         Some(handler) => handler(Panicked { class, payload }),
         None => drop(payload),
-    }));
-    if let Err(payload) = handled {
-        // A payload whose drop panics cannot be dropped.
-        std::mem::forget(payload);
-    }
+    });
 }
 
 /// A thread that was called, or was just created, comes: to work, or to stand guard where it came too late.

@@ -91,7 +91,7 @@ impl Core {
             self.take_in(None);
         }
         if !self.credits.is_empty() && self.dispatch.wants_a_thread() {
-            self.call();
+            let _ = self.call();
         }
     }
 }

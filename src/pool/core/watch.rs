@@ -26,16 +26,18 @@ impl Core {
             if self.polled && !self.rung {
                 self.rung = true;
                 self.doorstep.ring();
-            } else if self.guard.is_none() || self.dispatch.counts().busy_threads == 0 {
-                self.call();
-            } else {
+            } else if (self.guard.is_some() && self.dispatch.counts().busy_threads > 0) || !self.call() {
                 return;
             }
         }
     }
 
-    /// Step `Call`: the thread that has sat down last is called; where nobody sits, one is created.
-    pub(super) fn call(&mut self) {
+    /// Step `Call`: the thread that has sat down last is called; where nobody sits, one is created. `false`: there are as
+    /// many threads as may be, so the caller's own is the one that is free, and about to ask.
+    pub(super) fn call(&mut self) -> bool {
+        if self.bench.is_empty() && self.live >= self.dispatch.counts().goal_threads {
+            return false;
+        }
         self.on_the_way += 1;
         self.judge_poll();
         match self.bench.pop() {
@@ -50,6 +52,7 @@ impl Core {
                 self.errands.create.push((seat, None));
             }
         }
+        true
     }
 
     /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `false`: there is none.
