@@ -16,6 +16,10 @@ bench:
 peers *ARGS:
     cargo run --release --manifest-path benches/peers/Cargo.toml --target-dir target/peers -- {{ARGS}}
 
+# AtqPool beside other thread pools (10 minutes); `just pool-peers --help` for more
+pool-peers *ARGS:
+    cargo run --release --manifest-path benches/pool-peers/Cargo.toml --target-dir target/pool-peers -- {{ARGS}}
+
 # Every shipped scenario, in virtual time
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
@@ -33,6 +37,23 @@ long-properties:
     PROPTEST_CASES=3000 cargo test --test laws
     PROPTEST_CASES=8000 cargo test --release --test laws
     PROPTEST_CASES=20000 cargo test --release --test dispatch_rules && PROPTEST_CASES=5000 cargo test --release --lib
+
+# Every small change to the rooms named here, and whether their own tests notice (needs cargo-mutants; docs/mutants.md).
+# What is built is a package of these rooms and those below them alone, which takes a second for each change and not ten.
+# To add a room: its folder to `rooms`, its tests to `tests`, its line to `.cargo/mutants.toml`.
+mutants *ARGS:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    rooms="ids.rs time.rs problem.rs policy" tests="dispatch_rules.rs decision_log.rs"
+    rm -rf target/mutants-tree && mkdir -p target/mutants-tree/src target/mutants-tree/tests
+    for room in $rooms; do cp -r "src/$room" target/mutants-tree/src && echo "pub mod ${room%.rs};"; done > target/mutants-tree/src/lib.rs
+    for test in $tests; do cp -r "tests/$test" target/mutants-tree/tests; done
+    cp -r .cargo Cargo.lock target/mutants-tree && sed '/^\[\[/,/^$/d' Cargo.toml > target/mutants-tree/Cargo.toml
+    # The same random cases for every change, none of them shrunk or kept; a change that asks for all memory gets 8 GB.
+    export PROPTEST_RNG_SEED=281868 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1
+    export CARGO_TARGET_DIR="$PWD/target/mutants-build"
+    ulimit -v 8000000
+    cargo mutants --dir target/mutants-tree --in-place --output target {{ARGS}}
 
 # Licences, sources, duplicate and wildcard versions (needs cargo-deny)
 deny:

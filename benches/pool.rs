@@ -1,75 +1,99 @@
-//! Question: how many closures does `AtqPool` run in a second, and how soon does one start?
+//! Question: how many closures does `AtqPool` run in a second, how soon does one start, and how does that compare with
+//! other pools?
 //!
-//! Workload: empty closures from one producer over seven classes of which two are capped at 90 %, on 2, 10, 64 and 256
-//! threads (throughput); a closure handed to a pool whose threads are parked, until it runs (start latency). The figures
-//! of a shared machine are noisy: compare only within one run.
+//! Workload: `benches/pool_works`. Criterion measures `AtqPool` alone: closures of one word from 1 and 4 producers over
+//! seven classes of which two are capped at 90 %, on 2, 10, 64 and 256 threads; and a closure handed to parked threads.
+//! Then `AtqPool`, four peers and a pool that wakes a thread on every submission take turns, and the ratios are printed:
+//! they are what counts, since all see the same machine. `ATQ_POOL_ROUNDS` is the number of those rounds (3; 0 for none),
+//! `ATQ_POOL_CLOSURES` the closures of each (40,000). More peers and longer rounds: `just pool-peers`.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use atqsim::ids::ClassId;
-use atqsim::pool::{AtqPool, Builder, Ceiling};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 
+mod pool_works;
+
+use pool_works::atq::Atq;
+use pool_works::session::Session;
+use pool_works::{CLASSES, Pool, board, latency, throughput};
+
+/// Closures of one iteration of criterion's.
 const BATCH: u64 = 20_000;
+const THREADS: [usize; 4] = [2, 10, 64, 256];
+const PRODUCERS: [u64; 2] = [1, 4];
 
-fn seven_classes(threads: u32) -> (AtqPool, Vec<ClassId>) {
-    let ceilings = [Ceiling::Percent(90), Ceiling::Percent(90)].into_iter().chain([Ceiling::None; 5]);
-    let add = |builder: Builder, (at, ceiling)| builder.class(&format!("class {at}"), ceiling);
-    let pool =
-        ceilings.enumerate().fold(AtqPool::builder().threads(threads), add).build().expect("a sound description");
-    (pool, (0..7).map(ClassId).collect())
-}
-
-fn throughput(c: &mut Criterion) {
-    let mut group = c.benchmark_group("pool throughput, 7 classes, 2 capped");
-    group.throughput(Throughput::Elements(BATCH)).sample_size(20);
-    for threads in [2, 10, 64, 256] {
-        let (pool, classes) = seven_classes(threads);
-        let done = Arc::new(AtomicU64::new(0));
-        group.bench_function(format!("{threads} threads"), |b| {
-            b.iter(|| {
-                let before = done.load(Ordering::Acquire);
-                for n in 0..BATCH {
-                    let done = Arc::clone(&done);
-                    let class = classes[n as usize % classes.len()];
-                    pool.spawn(class, move || {
-                        done.fetch_add(1, Ordering::Release);
-                    })
-                    .expect("room for all");
-                }
-                while done.load(Ordering::Acquire) < before + BATCH {
-                    std::thread::yield_now();
-                }
+fn alone(c: &mut Criterion) {
+    for producers in PRODUCERS {
+        let mut group = c.benchmark_group(format!("AtqPool, 7 classes, 2 capped, producers: {producers}"));
+        group.throughput(Throughput::Elements(BATCH));
+        for threads in THREADS {
+            group.bench_function(format!("{threads} threads"), |b| {
+                b.iter_custom(|times| {
+                    let batch = |pool: &Atq| (0..times).map(|_| throughput::timed(pool, producers, BATCH)).sum();
+                    board::with_pool(threads, batch)
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
-fn start_latency(c: &mut Criterion) {
-    let mut group = c.benchmark_group("pool submit to start");
-    group.sample_size(20);
-    let (pool, classes) = seven_classes(10);
-    let (send, receive) = crossbeam::channel::bounded::<Instant>(1);
+fn parked(c: &mut Criterion) {
+    let mut group = c.benchmark_group("AtqPool, submit to start");
     group.bench_function("parked threads", |b| {
-        b.iter_custom(|rounds| {
-            let mut total = Duration::ZERO;
-            for n in 0..rounds {
-                // Long enough for every thread to be parked.
-                std::thread::sleep(Duration::from_micros(200));
-                let send = send.clone();
-                let submitted = Instant::now();
-                let class = classes[n as usize % classes.len()];
-                pool.spawn(class, move || send.send(Instant::now()).expect("the bench waits")).expect("room for all");
-                total += receive.recv().expect("the closure ran").duration_since(submitted);
-            }
-            total
-        });
+        b.iter_custom(|times| board::with_pool(latency::THREADS, |pool: &Atq| starts(pool, times)));
     });
     group.finish();
 }
 
-criterion_group!(benches, throughput, start_latency);
-criterion_main!(benches);
+/// The sum of so many latencies.
+fn starts(pool: &Atq, times: u64) -> Duration {
+    let (send, receive) = crossbeam::channel::bounded::<Instant>(1);
+    let mut total = Duration::ZERO;
+    for n in 0..times {
+        // Long enough for every thread to be parked.
+        std::thread::sleep(Duration::from_micros(200));
+        let send = send.clone();
+        let submitted = Instant::now();
+        pool.run(n as usize % CLASSES, move || send.send(Instant::now()).expect("the bench waits"));
+        total += receive.recv().expect("the closure ran").duration_since(submitted);
+    }
+    total
+}
+
+/// All contenders in turns.
+fn beside_peers(rounds: usize, closures: u64) {
+    let mut session = Session::new(pool_works::few(), rounds);
+    for producers in PRODUCERS {
+        session.throughput(producers, &THREADS, closures, None);
+    }
+    session.throughput(1, &[10], closures / 4, Some(500));
+    session.latency(0.25);
+    session.sleeps(40);
+    session.starvation(0.25);
+    session.show_aims();
+}
+
+/// A number from the environment.
+fn number(name: &str, otherwise: u64) -> u64 {
+    let Ok(text) = std::env::var(name) else { return otherwise };
+    text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`; it has to be a whole number"))
+}
+
+criterion_group! {
+    name = benches;
+    // Resampling 100,000 times and drawing took four times as long as measuring.
+    config = Criterion::default().sample_size(10).nresamples(5_000).without_plots();
+    targets = alone, parked
+}
+
+fn main() {
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    let (rounds, closures) = (number("ATQ_POOL_ROUNDS", 3), number("ATQ_POOL_CLOSURES", 40_000));
+    // Criterion's `--test` and `--list` measure nothing.
+    let measures = !std::env::args().any(|argument| argument == "--test" || argument == "--list");
+    if measures && rounds > 0 {
+        beside_peers(rounds as usize, closures.max(1_000));
+    }
+}

@@ -1,7 +1,7 @@
 //! The dispatch rules as tables: events in, decisions out, one rule at a time.
 
 use atqsim::ids::{ClassId, ThreadId};
-use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Rules, Ticket};
+use atqsim::policy::dispatch::{ClassRule, Decision, Dispatch, Event, Kind, Laws, Rules, Ticket};
 use atqsim::policy::drain::Drain;
 use atqsim::policy::order::Order;
 use proptest::prelude::*;
@@ -142,6 +142,7 @@ fn a_shared_room_refuses_only_who_cannot_start_at_once() {
         assert_eq!(s.submit(1), "new t1", "a thread is there, so no room is needed");
         assert_eq!(s.started(1), "t1<-3");
         assert_eq!(s.submit(1), "refused 4");
+        assert_eq!([s.gives_up(1), s.submit(1), s.submit(1)], ["left 1", "", "refused 6"], "who leaves makes room");
     }
 }
 
@@ -156,6 +157,16 @@ fn growth_creates_threads_only_for_packets_that_no_thread_awaits() {
     assert_eq!(s.finishes(1), "t1<-2");
     assert_eq!(s.finishes(0), "t0 idle");
     assert_eq!(s.submit(0), "t0<-3", "an idle thread is there, so none is created");
+    // Threads that are being created count beside those that exist.
+    let mut s = Script::new(6, 9, &[REQUESTS]);
+    for t in 0..5 {
+        assert_eq!(s.submit(0), format!("new t{t}"));
+    }
+    assert_eq!([s.started(0), s.started(1)], ["t0<-0", "t1<-1"]);
+    assert_eq!([s.submit(0), s.submit(0)], ["new t5", ""], "six of six");
+    // A larger pool gets what it may have at once, and no more.
+    assert_eq!([s.submit(0), s.submit(0), s.submit(0)], ["", "", ""]);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 8 }), "new t6, new t7");
 }
 
 #[test]
@@ -274,6 +285,9 @@ fn a_client_that_gives_up_leaves_the_port() {
     assert_eq!(s.gives_up(1), "", "only once");
     assert_eq!(s.gives_up(0), "", "not one in service");
     assert_eq!(s.finishes(0), "t0<-2");
+    // The thread that is made for a client who has left serves the next one.
+    let mut s = Script::new(2, 9, &[REQUESTS]);
+    assert_eq!([s.submit(0), s.gives_up(0), s.submit(0), s.started(0)], ["new t0", "left 0", "", "t0<-1"]);
 }
 
 #[test]
@@ -291,6 +305,24 @@ fn a_full_class_refuses_and_a_room_of_nothing_serves_what_can_start_at_once() {
     assert_eq!(s.submit(0), "refused 1");
     s.finishes(0);
     assert_eq!(s.submit(0), "t0<-2");
+    let mut s = Script::new(2, 9, &[ClassRule { max_waiting: 0, ..queue(1, Drain::UntilEmpty) }]);
+    assert_eq!([s.submit(0), s.started(0)], ["new t0", "t0<-0"]);
+    assert_eq!([s.submit(0), s.finishes(0), s.submit(0)], ["refused 1", "t0 idle", "t0<-2"], "a queue at its cap");
+    // A thread that the limit of runnable ones keeps at the port is none that can start an item at once.
+    let mut s = Script::new(2, 1, &[none]);
+    s.submit(0);
+    s.started(0);
+    s.blocks(0);
+    s.submit(0);
+    assert_eq!([s.started(1), s.wakes(0), s.finishes(1)], ["t1<-1", "", "t1 idle"]);
+    assert_eq!(s.submit(0), "refused 2");
+    assert_eq!([s.blocks(0), s.submit(0)], ["", "t1<-3"]);
+    // Nor is one that the class has to leave to others.
+    let kept = ClassRule { keep_free: 1, ..none };
+    let rules = Rules { pool_size: 2, order: Order::Reserve, classes: vec![kept, none], ..Rules::default() };
+    let mut s = Script::with(&rules);
+    assert_eq!([s.submit(0), s.started(0)], ["new t0", "t0<-0"]);
+    assert_eq!([s.submit(0), s.submit(1)], ["refused 1", "new t1"]);
 }
 
 #[test]
@@ -339,8 +371,53 @@ fn the_pool_shrinks_as_threads_finish_and_idle_ones_go_at_once() {
     assert_eq!(s.submit(0), "new t0");
     s.started(0);
     s.finishes(0);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 2 }), "", "two threads, of which one is idle, are not too many");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(0) }), "t0 ends");
     assert_eq!(s.tell(Event::IdleTooLong { thread: ThreadId(1) }), "", "not while it is busy");
+    // A thread too many does not stay with its queue.
+    let mut s = Script::new(2, 9, &[queue(2, Drain::UntilEmpty)]);
+    for t in 0..2 {
+        s.submit(0);
+        s.started(t);
+    }
+    s.submit(0);
+    s.submit(0);
+    assert_eq!(s.tell(Event::SetPoolSize { size: 1 }), "");
+    assert_eq!([s.finishes(0), s.finishes(1), s.finishes(1)], ["t0 ends", "t1<-2", "t1<-3"]);
+}
+
+#[test]
+fn which_threads_wait_matters_only_where_not_all_may_be_runnable() {
+    for (pool_size, limit, minds) in [(4, 3, true), (4, 4, false), (4, 5, false), (1, 1, false), (2, 1, true)] {
+        let mut s = Script::new(pool_size, limit, &[REQUESTS]);
+        assert_eq!(s.dispatch.minds_waits(), minds, "{limit} of {pool_size} threads may be runnable");
+        // The pool's size at the moment counts.
+        s.tell(Event::SetPoolSize { size: limit });
+        assert!(!s.dispatch.minds_waits());
+    }
+}
+
+#[test]
+fn an_order_knows_every_class_however_many_there_are() {
+    for classes in [1, 63, 64, 65, 127, 128, 129, 200_u16] {
+        let rule = |at: u16| ClassRule { priority: u32::from(classes - at), ..REQUESTS };
+        let mut s = Script::with(&Rules {
+            order: Order::Priority,
+            classes: (0..classes).map(rule).collect(),
+            ..Rules::default()
+        });
+        assert_eq!(s.dispatch.classes(), usize::from(classes));
+        s.submit(0);
+        s.started(0);
+        // Job n + 1 is class n's, and the last class has the smallest number.
+        for class in 0..classes {
+            assert_eq!(s.submit(class), "");
+        }
+        for class in (0..classes).rev() {
+            assert_eq!(s.finishes(0), format!("t0<-{}", class + 1), "of {classes} classes");
+        }
+        assert_eq!(s.finishes(0), "t0 idle");
+    }
 }
 
 /// What a random run does next.
@@ -375,11 +452,107 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn a_thread_that_is_being_created_makes_room_as_one_that_is_there() {
+    let no_room = ClassRule { max_waiting: 0, ..REQUESTS };
+    let rules = Rules { pool_size: 2, classes: vec![no_room], ..Rules::default() };
+    let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
+    let mut submit = |job| {
+        let mut out = Vec::new();
+        dispatch.apply(Event::Submit { class: ClassId(0), job }, &mut out);
+        out.into_iter().map(|decision| decision.erased()).collect::<Vec<Decision<()>>>()
+    };
+    for thread in 0..2 {
+        let taken = submit(thread);
+        assert!(
+            matches!(taken[..], [Decision::Queued { .. }, Decision::Create { thread: t }] if t == ThreadId(thread))
+        );
+    }
+    assert_eq!(submit(2), [Decision::Refused { job: () }], "both threads have somebody to serve when they come");
+    let mut out = Vec::new();
+    for thread in 0..2 {
+        dispatch.apply(Event::ThreadStarted { thread: ThreadId(thread) }, &mut out);
+    }
+    dispatch.apply(Event::Finishes { thread: ThreadId(0) }, &mut out);
+    out.clear();
+    dispatch.apply(Event::Submit { class: ClassId(0), job: 3 }, &mut out);
+    assert!(matches!(out[..], [Decision::Queued { .. }, Decision::Start { job: 3, .. }]), "an idle thread takes it");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
+    /// An exchange is a finish and a submission told in one step, or it is nothing.
+    #[test]
+    fn an_exchange_is_a_finish_and_a_submission(
+        steps in prop::collection::vec((0..3_u16, 0..5_usize, 0..8_u32), 1..200),
+        size in 1..5_u32,
+        cap in 1..4_u32,
+        limit in 1..5_u32,
+    ) {
+        let queue = queue(cap, Drain::Messages(1));
+        let classes = vec![REQUESTS, queue, queue];
+        let rules = Rules { pool_size: size, runnable_limit: limit, classes, ..Rules::default() };
+        let (mut one, mut two): (Dispatch<u32>, Dispatch<u32>) = (Dispatch::new(&rules), Dispatch::new(&rules));
+        let (mut busy, mut out, mut exchanged) = (Vec::new(), Vec::new(), 0);
+        for (number, (class, pick, kind)) in (0_u32..).zip(steps) {
+            let class = ClassId(class);
+            out.clear();
+            let told = match kind {
+                0 => vec![Event::SetCap { class: ClassId(1), cap: 1 + number % 4 }],
+                1 => vec![Event::SetPoolSize { size: 1 + number % 5 }],
+                2 if !busy.is_empty() => vec![Event::Finishes { thread: busy.remove(pick % busy.len()) }],
+                3..=7 if !busy.is_empty() => {
+                    let thread: ThreadId = busy.remove(pick % busy.len());
+                    if let Ok(job) = one.exchange(thread, class, number) {
+                        prop_assert_eq!(job, number);
+                        exchanged += 1;
+                        two.apply(Event::Finishes { thread }, &mut out);
+                        prop_assert_eq!(&out[..], &[Decision::Idle { thread }]);
+                        two.apply(Event::Submit { class, job }, &mut out);
+                        let queued = matches!(out[1], Decision::Queued { .. });
+                        prop_assert!(queued);
+                        let starts = matches!(out[2], Decision::Start { thread: t, job: j, .. } if t == thread && j == job);
+                        prop_assert!(starts && out.len() == 3, "{:?}", out);
+                        busy.push(thread);
+                        vec![]
+                    } else {
+                        vec![Event::Finishes { thread }]
+                    }
+                }
+                _ => vec![Event::Submit { class, job: number }],
+            };
+            let mut todo: std::collections::VecDeque<Event<u32>> = told.into();
+            while let Some(event) = todo.pop_front() {
+                let (mut of_one, mut of_two) = (Vec::new(), Vec::new());
+                one.apply(event, &mut of_one);
+                two.apply(event, &mut of_two);
+                prop_assert_eq!(&of_one, &of_two, "the two go apart after an exchange");
+                for decision in of_one {
+                    match decision {
+                        Decision::Start { thread, .. } => busy.push(thread),
+                        Decision::Create { thread } => todo.push_back(Event::ThreadStarted { thread }),
+                        _ => {}
+                    }
+                }
+            }
+            prop_assert_eq!(one.counts(), two.counts());
+            for class in 0..3 {
+                prop_assert_eq!(one.class_counts(ClassId(class)), two.class_counts(ClassId(class)));
+            }
+        }
+        prop_assert_eq!(one.laws(), two.laws());
+        // With room for all and nothing that waits, it is the plain case.
+        let mut plain: Dispatch<u32> = Dispatch::new(&Rules { classes: vec![REQUESTS], ..Rules::default() });
+        plain.apply(Event::Submit { class: ClassId(0), job: exchanged }, &mut out);
+        plain.apply(Event::ThreadStarted { thread: ThreadId(0) }, &mut out);
+        prop_assert_eq!(plain.exchange(ThreadId(0), ClassId(0), 7), Ok(7));
+    }
+
     /// Whatever happens, every item is started, given back or still waiting, exactly once; first in, first out inside
-    /// a class; and (inside `apply`, in debug builds) no idle thread beside a packet that it may take.
+    /// a class; refused only where there is no room, and waiting only where there is; every public count is that of a
+    /// plain list; no law is broken; and (inside `apply`, in debug builds) no idle thread beside a packet that it may
+    /// take.
     #[test]
     fn nothing_is_lost_and_classes_stay_in_order(
         steps in prop::collection::vec(step(), 1..300),
@@ -387,19 +560,23 @@ proptest! {
         turn in 0..4_u32,
         order in 0..Order::ALL.len(),
         starting_limit in 1..4_u32,
+        rooms in (prop_oneof![Just(usize::MAX), 0..4_usize], prop_oneof![Just(None), (0..6_usize).prop_map(Some)]),
     ) {
         let drain = if turn == 0 { Drain::UntilEmpty } else { Drain::Messages(turn) };
         let rules = Rules {
             pool_size: 4,
             runnable_limit: limit,
-            classes: vec![REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)],
+            classes: [REQUESTS, queue(2, drain), queue(3, Drain::UntilEmpty)]
+                .map(|rule| ClassRule { max_waiting: rooms.0, ..rule })
+                .to_vec(),
             order: Order::ALL[order],
-            waiting_room: None,
             starting_limit,
+            waiting_room: rooms.1,
         };
         let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
         let (mut starting, mut busy, mut idle) = (Vec::new(), Vec::<(ThreadId, bool)>::new(), Vec::new());
         let (mut tickets, mut begun, mut left) = (Vec::new(), Vec::new(), 0_u32);
+        let mut waiting: Vec<Vec<u32>> = vec![Vec::new(); 3];
         let mut out = Vec::new();
         for step in steps {
             let pick = |n: usize, of: usize| (of > 0).then(|| n % of);
@@ -435,24 +612,62 @@ proptest! {
                     Event::IdleTooLong { thread: idle[n] }
                 }
             };
+            let all: usize = waiting.iter().map(Vec::len).sum();
+            let full = |class: usize, waiting: &[Vec<u32>]| {
+                waiting[class].len() >= rooms.0 || rooms.1.is_some_and(|room| all >= room)
+            };
+            let full: Vec<bool> = (0..3).map(|class| full(class, &waiting)).collect();
+            let mut taken = None;
             out.clear();
             dispatch.apply(event, &mut out);
+            let goal = dispatch.counts().goal_threads as usize;
             for decision in out.drain(..) {
                 match decision {
-                    Decision::Queued { ticket } => tickets.push(ticket),
-                    Decision::Refused { .. } => prop_assert!(false, "rooms are without bound here"),
+                    Decision::Queued { ticket } => {
+                        taken = Some(ticket);
+                        waiting[ticket.class().index()].push(tickets.len() as u32);
+                        tickets.push(ticket);
+                    }
+                    Decision::Refused { .. } => {
+                        let Event::Submit { class, .. } = event else { panic!("{event:?} is refused") };
+                        prop_assert!(full[class.index()], "refused although there is room");
+                    }
                     Decision::Start { thread, class, job, .. } => {
                         idle.retain(|t| *t != thread);
                         busy.push((thread, false));
+                        prop_assert_eq!(waiting[class.index()].remove(0), job, "first in, first out inside a class");
                         begun.push((class, job));
                     }
-                    Decision::Left { .. } => left += 1,
-                    Decision::Create { thread } => starting.push(thread),
+                    Decision::Left { job } => {
+                        waiting.iter_mut().for_each(|class| class.retain(|other| *other != job));
+                        left += 1;
+                    }
+                    Decision::Create { thread } => {
+                        starting.push(thread);
+                        prop_assert!(busy.len() + idle.len() + starting.len() <= goal, "{} threads may exist", goal);
+                    }
                     Decision::Idle { thread } => idle.push(thread),
                     Decision::Retire { thread } => idle.retain(|t| *t != thread),
                 }
             }
             prop_assert!(starting.len() <= starting_limit as usize, "too many threads in creation");
+            if let Some(ticket) = taken.filter(|ticket| starting.is_empty() && dispatch.waits(*ticket)) {
+                prop_assert!(!full[ticket.class().index()], "waits although there is no room");
+            }
+            let counts = dispatch.counts();
+            prop_assert_eq!(counts.busy_threads as usize, busy.len());
+            prop_assert_eq!(counts.runnable_threads as usize, busy.iter().filter(|(_, waits)| !waits).count());
+            prop_assert_eq!(counts.idle_threads as usize, idle.len());
+            prop_assert_eq!(counts.live_threads as usize, busy.len() + idle.len());
+            prop_assert_eq!(counts.starting_threads as usize, starting.len());
+            let packets = |class: usize| match rules.classes[class].kind {
+                Kind::Requests => waiting[class].len(),
+                Kind::WorkQueue { .. } => dispatch.class_counts(ClassId(class as u16)).requested as usize,
+            };
+            let packets = if rules.order == Order::Port { (0..3).map(packets).sum() } else { 0 };
+            prop_assert_eq!(counts.packets, packets, "one for each request that waits and each thread request");
+            prop_assert_eq!(dispatch.longest_idle(), idle.first().copied());
+            prop_assert_eq!(dispatch.laws(), Laws::default());
         }
         let mut seen: Vec<u32> = begun.iter().map(|(_, job)| *job).collect();
         for class in 0..3 {
@@ -463,8 +678,21 @@ proptest! {
         seen.sort_unstable();
         seen.dedup();
         prop_assert_eq!(seen.len(), begun.len(), "an item was started twice");
-        let waiting: usize = (0..3).map(|c| dispatch.class_counts(ClassId(c)).waiting).sum();
-        prop_assert_eq!(begun.len() + left as usize + waiting, tickets.len());
-        prop_assert_eq!(dispatch.withdraw_all().len(), waiting);
+        prop_assert_eq!(begun.len() + left as usize + waiting.concat().len(), tickets.len());
+        for (at, class) in waiting.iter().enumerate() {
+            let id = ClassId(at as u16);
+            prop_assert_eq!(dispatch.class_counts(id).waiting, class.len());
+            prop_assert_eq!(dispatch.oldest(id), class.first());
+        }
+        let listed: Vec<(ClassId, u32)> = dispatch.waiting().map(|(class, job)| (class, *job)).collect();
+        let of_class = |at: usize| waiting[at].iter().map(move |job| (ClassId(at as u16), *job));
+        let mut model: Vec<(ClassId, u32)> = (0..3).flat_map(of_class).collect();
+        prop_assert_eq!(&listed, &model, "class by class, the oldest first");
+        for (job, ticket) in (0..).zip(&tickets) {
+            prop_assert_eq!(dispatch.waits(*ticket), waiting.concat().contains(&job), "job {}", job);
+        }
+        model.sort_unstable_by_key(|(_, job)| *job);
+        prop_assert_eq!(dispatch.withdraw_all(), model, "in the order of submission");
+        prop_assert_eq!(dispatch.waiting().count(), 0);
     }
 }

@@ -4,10 +4,6 @@ use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
-use proptest::prelude::*;
-
-use atqsim::policy::decision_log::check::Replayer;
-
 /// Two queues, a protocol whose clients give up, and a pool that is too small in one variant.
 const SMALL: &str = r#"
 format = 1
@@ -215,39 +211,4 @@ fn a_log_that_cannot_be_written_does_not_cost_the_report() {
     assert!(said.contains("--trace no/such/log.txt") && !said.contains("VERDICT"), "{said}");
     exits(&place.run("run small.toml --engine virtual --trace x.txt --output x.txt"), 2);
     exits(&place.run("run small.toml --engine virtual --trace x.txt --replications 3"), 2);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    /// Whatever stands in a log, the replay ends with an answer and never with a panic.
-    #[test]
-    fn any_log_is_replayed_or_refused(
-        events in prop::collection::vec(
-            "\\+1 (submit [0-3]|(blocks|wakes|finishes|thread-started|thread-refused|idle-too-long) t[0-3]|give-up [0-9]/[0-3]|set-cap [01] [0-3]|set-pool-size [0-3])",
-            0..40,
-        ),
-    ) {
-        let header = "atqsim-trace 1\nengine x\nvariant y\npool-size 2\nrunnable-limit 1\norder port\nwaiting-room none\nclasses 2\nclass 0 requests max-waiting 3 priority 0 keep-free 0 called a\n\
-            class 1 work-queue cap 1 drain until-empty max-waiting 3 priority 0 keep-free 0 called b\nbegin";
-        let mut replayer = Replayer::default();
-        for line in header.lines() {
-            prop_assert_eq!(replayer.line(line), Ok(()));
-        }
-        // Each event is logged with what a first replay says is decided.
-        let mut agreed: Vec<String> = Vec::new();
-        for event in events {
-            let mut again = Replayer::default();
-            header.lines().chain(agreed.iter().map(String::as_str)).for_each(|line| again.line(line).unwrap());
-            let line = match again.line(&format!("{event} -> retire t9")) {
-                Err(atqsim::policy::decision_log::check::Trouble::Difference { decided, .. }) => format!("{event} -> {decided}"),
-                other => panic!("{other:?}"),
-            };
-            if !line.contains("nothing: ") {
-                prop_assert_eq!(replayer.line(&line), Ok(()), "{}", line);
-                agreed.push(line);
-            }
-        }
-        prop_assert_eq!(replayer.finish().map(|tally| tally.events), Ok(agreed.len() as u64));
-    }
 }

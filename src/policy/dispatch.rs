@@ -26,6 +26,7 @@
 #[cfg(debug_assertions)]
 mod check;
 mod events;
+mod exchange;
 mod laws;
 mod ordered;
 mod queue;
@@ -430,9 +431,12 @@ impl<J> Dispatch<J> {
             Kind::Requests => true,
             Kind::WorkQueue { cap, .. } => state.counts.requested + state.counts.granted < cap,
         };
-        let thread = !self.idle.is_empty() || self.live + self.starting < self.goal;
+        // Threads that are there or may come, and what waits for them already.
+        let threads = self.idle.len() + self.goal.saturating_sub(self.live) as usize;
+        let ahead = if self.anything_waits() { self.startable() } else { 0 };
         let kept = self.order == Order::Reserve && !may_start(self.free_threads(), state.keep_free);
-        below_cap && thread && !kept && self.port.is_empty() && self.runnable < self.runnable_limit
+        let runnable = ahead.saturating_add(self.runnable as usize) < self.runnable_limit as usize;
+        below_cap && ahead < threads && !kept && runnable
     }
 
     /// Whether the waiting room that all classes share has a place.

@@ -292,6 +292,7 @@ mod tests {
             assert_eq!(problems.len(), 1);
             assert_eq!(problems[0].severity, Severity::Error);
             assert!(problems[0].message.contains("divides by zero"), "{}", problems[0]);
+            assert_eq!(problems[0].message.contains("rounds down to 0 %"), n > 0, "{}", problems[0]);
         }
         let (recommendation, problems) = recommend(2, 0, 0, &Assumptions::default());
         assert_eq!((recommendation, problems.len()), (None, 2));
@@ -315,6 +316,10 @@ mod tests {
         assert_eq!(registry.get(ValueId::MaxPercentPoolThreads), Some(22));
         assert_eq!(registry.get(ValueId::AdditionalPoolThreadsPerProc), Some(18));
         assert_eq!(registry.len(), 2);
+        // Nothing to round.
+        let three = made(3, &Assumptions::default()).0.steps;
+        assert_eq!(three[0], "MaxPercentPoolThreads = 90 / (2 x 3) = 15");
+        assert_eq!(three[1], "AdditionalPoolThreadsPerProc = ((9 / 0.15) - 4) / 2 = 28");
     }
 
     #[test]

@@ -285,6 +285,8 @@ mod tests {
         for (memory_mb, limit) in [(0, 0), (1, 2), (5, 10), (127, 254), (128, 256), (4096, 256), (u64::MAX, 256)] {
             assert_eq!(computed_limit(memory_mb), limit, "{memory_mb} MB");
         }
+        let just = shape(&BOX, &[(PoolThreadLimit, 20)], &default);
+        assert_eq!(just.steps[1], "limit: PoolThreadLimit = 20; the pool has 20 threads");
         let small = shape(&Machine { memory_mb: 5, ..BOX }, &[], &default);
         assert_eq!(numbers(&small), (10, 9, 18, 0));
     }

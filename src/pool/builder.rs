@@ -325,8 +325,7 @@ impl Builder {
         }
         let (rules, classes) = self.rules_and_classes();
         let mut core = Core::new(Dispatch::new(&rules), self.habits, classes, &rules);
-        core.log = (self.log_bound > 0).then(|| DecisionLog::new(self.log_bound));
-        core.on_decisions = self.on_decisions;
+        core.listen((self.log_bound > 0).then(|| DecisionLog::new(self.log_bound)), self.on_decisions);
         Ok(AtqPool::with(Shared {
             doorstep: core.doorstep.clone(),
             core: Mutex::new(core),

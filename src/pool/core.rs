@@ -124,6 +124,8 @@ pub(super) struct Core {
     unwatched: bool,
     /// The policy has to know of everything before it decides: its order, or a drain rule, looks at all that waits.
     tells_all: bool,
+    /// Events need not be told one by one.
+    plainly_next: bool,
     /// A thread was called, or is being created, and has not come yet.
     pub(super) on_the_way: bool,
     /// The policy's wish for one more thread that nobody has answered.
@@ -153,21 +155,24 @@ pub(super) struct Core {
     pub(super) reasons: Reasons,
     pub(super) tally: Tally,
     pub(super) log: Option<DecisionLog>,
-    pub(super) on_decisions: Option<Observer>,
+    on_decisions: Option<Observer>,
+    answer: Answer,
     scratch: Vec<Decision<Job>>,
 }
 
-/// The policy's answer to one event, taken apart.
+/// The policy's answer to the last event, taken apart. It lies in the core rather than on the stack: moving it about
+/// took as long as the policy does.
+#[derive(Default)]
 struct Answer {
     teller: Option<ThreadId>,
+    /// The ticket of what was submitted, where it was taken in.
     ticket: Option<Ticket>,
     given_back: Option<Job>,
     /// What the teller is to run.
     mine: Option<(ClassId, Job)>,
     /// The teller is to leave.
     leaves: bool,
-    create: Option<ThreadId>,
-    more_to_create: Vec<ThreadId>,
+    create: Vec<ThreadId>,
     for_others: Vec<(ThreadId, Note)>,
 }
 
@@ -181,8 +186,7 @@ impl Decisions<Job> for Answer {
             Decision::Start { thread, class, job, .. } => self.for_others.push((thread, Note::Run(class, job))),
             Decision::Retire { thread } if Some(thread) == self.teller => self.leaves = true,
             Decision::Retire { thread } => self.for_others.push((thread, Note::End)),
-            Decision::Create { thread } if self.create.is_none() => self.create = Some(thread),
-            Decision::Create { thread } => self.more_to_create.push(thread),
+            Decision::Create { thread } => self.create.push(thread),
             Decision::Idle { .. } => {}
         }
     }
@@ -210,6 +214,7 @@ impl Core {
             doorstep: Arc::new(Doorstep::new(rules.classes.len())),
             untold: Untold::none(rules.classes.len()),
             unwatched: true,
+            plainly_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
             on_the_way: false,
             credit: None,
@@ -231,45 +236,42 @@ impl Core {
             tally: Tally::default(),
             log: None,
             on_decisions: None,
+            answer: Answer::default(),
             scratch: Vec::new(),
         }
     }
 
-    /// Step `Tell`: the policy hears of an event, and what it decides for others is put where they find it.
-    #[inline]
-    fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) -> Answer {
-        let mut answer = Answer {
-            teller,
-            ticket: None,
-            given_back: None,
-            mine: None,
-            leaves: false,
-            create: None,
-            more_to_create: Vec::new(),
-            for_others: Vec::new(),
-        };
+    /// Logs decisions, or tells them to an observer: then each event is told by itself.
+    pub(super) fn listen(&mut self, log: Option<DecisionLog>, observer: Option<Observer>) {
+        (self.log, self.on_decisions) = (log, observer);
+        let silent = self.log.is_none() && self.on_decisions.is_none();
+        self.plainly_next = silent && !self.tells_all && self.habits.calls == Calls::Throttled;
+    }
+
+    /// Step `Tell`: the policy hears of an event, and what it decides for others is put where they find it. What it
+    /// decides for the teller is in `answer` until the next event.
+    #[inline(always)]
+    fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) {
+        self.answer.teller = teller;
+        self.answer.leaves = false;
         if self.log.is_some() || self.on_decisions.is_some() {
-            self.tell_aloud(event, &mut answer);
+            self.tell_aloud(event);
         } else {
-            self.dispatch.apply(event, &mut answer);
+            self.dispatch.apply(event, &mut self.answer);
         }
-        if let Some((class, _)) = &answer.mine {
-            self.note_start(*class);
+        if let Some((class, _)) = self.answer.mine {
+            self.note_start(class);
         }
-        if let Some(thread) = answer.create {
-            self.want(thread);
-        }
-        if !answer.more_to_create.is_empty() || !answer.for_others.is_empty() {
-            self.pass_on(&mut answer);
+        if !self.answer.create.is_empty() || !self.answer.for_others.is_empty() {
+            self.pass_on();
         }
         if self.credit.is_some() {
             self.see_to_it();
         }
-        answer
     }
 
     #[cold]
-    fn tell_aloud(&mut self, event: Event<Job>, answer: &mut Answer) {
+    fn tell_aloud(&mut self, event: Event<Job>) {
         let erased = event.erased();
         let mut decisions = std::mem::take(&mut self.scratch);
         self.dispatch.apply(event, &mut decisions);
@@ -280,7 +282,7 @@ impl Core {
             observer(&LogLine::of(erased, &decisions));
         }
         for decision in decisions.drain(..) {
-            answer.put(decision);
+            self.answer.put(decision);
         }
         self.scratch = decisions;
     }
@@ -295,12 +297,15 @@ impl Core {
         self.errands.room |= self.want_room > 0 && !planted(Plant::KeepsRoomQuiet);
     }
 
-    /// What the policy decided for threads other than the teller: with eager calls, their notes.
-    fn pass_on(&mut self, answer: &mut Answer) {
-        for thread in answer.more_to_create.drain(..) {
+    /// What the policy decided about threads other than the teller: wishes for more, and, with eager calls, notes.
+    #[inline(never)]
+    fn pass_on(&mut self) {
+        let mut create = std::mem::take(&mut self.answer.create);
+        for thread in create.drain(..) {
             self.want(thread);
         }
-        for (thread, note) in answer.for_others.drain(..) {
+        self.answer.create = create;
+        for (thread, note) in std::mem::take(&mut self.answer.for_others) {
             if let Note::Run(class, _) = &note {
                 self.note_start(*class);
             }
@@ -351,7 +356,7 @@ impl Core {
                 let doorstep = Arc::clone(&self.doorstep);
                 // What came before is told before; nothing may come between that and this.
                 let mut numbers = loop {
-                    while self.take_in(None).is_some() {}
+                    while self.take_in(None) {}
                     match doorstep.lock_empty() {
                         Some(numbers) => break numbers,
                         None => doorstep.take(&mut self.untold),
@@ -367,12 +372,12 @@ impl Core {
     fn submit_now(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
         self.revive();
         let before = std::mem::replace(&mut self.classes[class.index()].queued_by, Reason::Submitted);
-        let answer = self.tell(Event::Submit { class, job }, None);
-        if let Some(job) = answer.given_back {
+        self.tell(Event::Submit { class, job }, None);
+        if let Some(job) = self.answer.given_back.take() {
             self.classes[class.index()].queued_by = before;
             return Err(job);
         }
-        Ok(answer.ticket.expect("an item is queued or given back"))
+        Ok(self.answer.ticket.expect("an item is queued or given back"))
     }
 
     /// Takes a closure back that still waits. After a stop nothing does, and the policy's log has ended.
@@ -380,17 +385,19 @@ impl Core {
         if self.phase == Phase::Stopped {
             return None;
         }
-        while self.take_in(None).is_some() {}
-        let job = self.tell(Event::GiveUp { ticket }, None).given_back?;
+        while self.take_in(None) {}
+        self.tell(Event::GiveUp { ticket }, None);
+        let job = self.answer.given_back.take()?;
         self.classes[ticket.class().index()].queued_by = Reason::Withdrawn;
         self.errands.room |= self.want_room > 0;
         Some(job)
     }
 
     /// An event that answers with nothing for the teller. After a stop the policy's work is over.
+    #[inline(never)]
     pub(super) fn change(&mut self, event: Event<Job>) {
         if self.phase != Phase::Stopped {
-            let _ = self.tell(event, None);
+            self.tell(event, None);
         }
     }
 
@@ -402,14 +409,14 @@ impl Core {
             Calls::Throttled => {
                 // Nobody else is called for what the caller has come for.
                 let on_the_way = std::mem::replace(&mut self.on_the_way, true);
-                while (self.credit.is_none() || self.tells_all) && self.take_in(None).is_some() {}
+                while (self.credit.is_none() || self.tells_all) && self.take_in(None) {}
                 self.on_the_way = on_the_way;
                 self.credit.take()?
             }
         };
         self.seats[seat as usize].badge = Some(badge);
-        let answer = self.tell(Event::ThreadStarted { thread: badge }, Some(badge));
-        self.settle(seat, badge, answer)
+        self.tell(Event::ThreadStarted { thread: badge }, Some(badge));
+        self.settle(seat, badge)
     }
 
     /// Step `Finish`: a closure has ended; the thread asks for its next.
@@ -420,54 +427,83 @@ impl Core {
         self.reasons.busy = reason;
         self.classes[class.index()].running_by = reason;
         let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
+        if self.plainly_next
+            && let Some(work) = self.exchange(badge)
+        {
+            self.seats[seat as usize].since = self.started;
+            return Some(work);
+        }
         if self.tells_all {
             let on_the_way = std::mem::replace(&mut self.on_the_way, true);
-            while self.take_in(None).is_some() {}
+            while self.take_in(None) {}
             self.on_the_way = on_the_way;
         }
-        let answer = self.tell(Event::Finishes { thread: badge }, Some(badge));
-        self.settle(seat, badge, answer)
+        self.tell(Event::Finishes { thread: badge }, Some(badge));
+        self.settle(seat, badge)
+    }
+
+    /// Where the policy has nothing that waits, and the oldest closure of the inbox may be this thread's next, it is told
+    /// of the end and the submission in one step.
+    #[inline]
+    fn exchange(&mut self, badge: ThreadId) -> Option<(ClassId, Job)> {
+        if self.untold.closures.is_empty() {
+            if !self.doorstep.is_rung() {
+                return None;
+            }
+            self.doorstep.take(&mut self.untold);
+        }
+        let (class, job) = self.untold.pop()?;
+        match self.dispatch.exchange(badge, class, job) {
+            Ok(job) => {
+                self.note_start(class);
+                Some((class, job))
+            }
+            Err(job) => {
+                self.untold.put_back(class, job);
+                None
+            }
+        }
     }
 
     /// What the policy has for a thread that asked: a closure; or its leave, to sit or to end.
     #[inline]
-    fn settle(&mut self, seat: u32, badge: ThreadId, answer: Answer) -> Option<(ClassId, Job)> {
-        if answer.mine.is_some() {
-            self.seats[seat as usize].since = self.started;
-            return answer.mine;
-        }
-        match self.habits.calls {
-            Calls::Throttled => {
-                // What the policy does not know yet comes next.
-                let mut leaves = answer.leaves;
-                while !leaves
-                    && self.dispatch.has_room_for_a_thread()
-                    && let Some(answer) = self.take_in(Some(badge))
-                {
-                    if answer.mine.is_some() {
-                        self.seats[seat as usize].since = self.started;
-                        return answer.mine;
-                    }
-                    leaves = answer.leaves;
-                }
-                // A thread without work is none of the policy's: it gives its badge back and sits.
-                if !leaves {
-                    let _ = self.tell(Event::IdleTooLong { thread: badge }, Some(badge));
-                }
-                self.seats[seat as usize].badge = None;
+    fn settle(&mut self, seat: u32, badge: ThreadId) -> Option<(ClassId, Job)> {
+        let throttled = self.habits.calls == Calls::Throttled;
+        loop {
+            if let Some(work) = self.answer.mine.take() {
+                self.seats[seat as usize].since = self.started;
+                return Some(work);
             }
-            Calls::Eager if answer.leaves => self.seats[seat as usize].note = Some(Note::End),
-            Calls::Eager => {}
+            // What the policy does not know yet comes next.
+            let stays = throttled && !self.answer.leaves && self.dispatch.has_room_for_a_thread();
+            if !stays || !self.take_in(Some(badge)) {
+                break;
+            }
+        }
+        if throttled {
+            // A thread without work is none of the policy's: it gives its badge back and sits.
+            if !self.answer.leaves {
+                self.tell_idle(badge);
+            }
+            self.seats[seat as usize].badge = None;
+        } else if self.answer.leaves {
+            self.seats[seat as usize].note = Some(Note::End);
         }
         None
+    }
+
+    /// The thread has been idle for too long. The answer says whether it is to leave.
+    #[inline(never)]
+    fn tell_idle(&mut self, thread: ThreadId) {
+        self.tell(Event::IdleTooLong { thread }, Some(thread));
     }
 
     /// Eager calls: the thread has sat for longer than the time-out. It ends if nobody has called it meanwhile.
     pub(super) fn sat_too_long(&mut self, seat: u32) {
         let Some(badge) = self.seats[seat as usize].badge else { return };
         if self.seats[seat as usize].note.is_none() && self.phase != Phase::Stopped {
-            let answer = self.tell(Event::IdleTooLong { thread: badge }, Some(badge));
-            if answer.leaves {
+            self.tell_idle(badge);
+            if self.answer.leaves {
                 self.seats[seat as usize].note = Some(Note::End);
                 self.reasons.live = Reason::RetiredIdle;
             }

@@ -47,6 +47,12 @@ impl Untold {
         self.closures.push_back((class, job));
     }
 
+    /// What was popped last was not told after all.
+    pub(super) fn put_back(&mut self, class: ClassId, job: Job) {
+        self.of_class[class.index()] += 1;
+        self.closures.push_front((class, job));
+    }
+
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(ClassId, Job)> {
         let (class, job) = self.closures.pop_front()?;

@@ -90,6 +90,23 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_stays_idle_beside_a_forgotten_item_is_counted_after_every_event() {
+        for order in [Order::Port, Order::OldestEligible, Order::Priority, Order::Reserve] {
+            let mut dispatch = pool(order);
+            let mut out = Vec::new();
+            dispatch.apply(Event::Finishes { thread: crate::ids::ThreadId(0) }, &mut out);
+            // As if an item had been put into its queue and nowhere else.
+            dispatch.classes[0].queue.push(7, 7);
+            dispatch.classes[0].counts.waiting = 1;
+            dispatch.waiting = 1;
+            for times in 1..=2 {
+                dispatch.apply(Event::SetPoolSize { size: 2 }, &mut out);
+                assert_eq!(dispatch.laws().idle_beside_work, times, "{order:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_overtaken_item_and_a_thread_too_many_are_counted_in_words() {
         let mut dispatch = pool(Order::Port);
         let mut out = Vec::new();

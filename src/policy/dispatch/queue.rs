@@ -135,24 +135,55 @@ impl Packet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{ClassRule, Decision, Dispatch, Event, Rules, Ticket};
     use super::*;
 
     #[test]
     fn items_leave_from_anywhere_and_the_front_is_never_a_gap() {
-        let mut queue = Queue::default();
-        for seq in 0..1_000 {
-            queue.push(seq * 3, seq);
+        // One in so many stays.
+        for one_in in [10, 500] {
+            let mut queue = Queue::default();
+            for seq in 0..1_000 {
+                queue.push(seq * 3, seq);
+            }
+            for seq in (0..1_000).filter(|seq| seq % one_in != 7) {
+                assert_eq!(queue.take(seq * 3), Some(seq));
+                assert_eq!(queue.take(seq * 3), None);
+                assert!(!queue.has(seq * 3));
+                assert!(queue.front().is_some(), "the front is an item");
+            }
+            assert_eq!(queue.take(1), None, "no such item");
+            let stay = 1_000 / one_in as usize;
+            assert!(queue.entries.len() <= stay + stay.max(64), "{} entries for {stay} items", queue.entries.len());
+            let left: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|(_, job)| job).collect();
+            assert_eq!(left, (0..1_000 / one_in).map(|at| at * one_in + 7).collect::<Vec<u64>>());
         }
-        for seq in (0..1_000).filter(|seq| seq % 10 != 7) {
-            assert_eq!(queue.take(seq * 3), Some(seq));
-            assert_eq!(queue.take(seq * 3), None);
-            assert!(!queue.has(seq * 3));
-            assert!(queue.front().is_some(), "the front is an item");
+    }
+
+    #[test]
+    fn packets_of_clients_that_have_left_do_not_pile_up_in_the_port() {
+        // One after another behind some that stay, and many that come first and leave later.
+        for (stay, leave, at_a_time) in [(100, 10_000, 1), (10, 991, 991), (0, 500, 500), (0, 1_000, 3)] {
+            let mut dispatch = Dispatch::new(&Rules { classes: vec![ClassRule::default()], ..Rules::default() });
+            let mut out = Vec::new();
+            let mut submit = |dispatch: &mut Dispatch<()>| {
+                out.clear();
+                dispatch.apply(Event::Submit { class: ClassId(0), job: () }, &mut out);
+                let Decision::Queued { ticket } = out[0] else { panic!("{out:?}") };
+                ticket
+            };
+            for _ in 0..stay {
+                submit(&mut dispatch);
+            }
+            for _ in 0..leave / at_a_time {
+                let tickets: Vec<Ticket> = (0..at_a_time).map(|_| submit(&mut dispatch)).collect();
+                for ticket in tickets {
+                    dispatch.apply(Event::GiveUp { ticket }, &mut Vec::new());
+                }
+            }
+            assert_eq!((dispatch.waiting().count(), dispatch.counts().packets), (stay, stay));
+            assert!(dispatch.port.len() <= stay + stay.max(64), "{} packets for {stay} items", dispatch.port.len());
         }
-        assert_eq!(queue.take(1), None, "no such item");
-        assert!(queue.entries.len() <= 64 + 2 * 100, "{} entries for 100 items", queue.entries.len());
-        let left: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|(_, job)| job).collect();
-        assert_eq!(left, (0..100).map(|at| at * 10 + 7).collect::<Vec<u64>>());
     }
 
     #[test]

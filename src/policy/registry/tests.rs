@@ -76,6 +76,7 @@ fn absent_values_count_as_their_documented_defaults() {
     assert_eq!(effective(ValueId::AdditionalPoolThreadsPerProc, &assumptions), Some(0x6));
     assert_eq!(effective(ValueId::MaxPoolThreads, &assumptions), Some(4));
     assert_eq!(effective(ValueId::ThreadTimeout, &assumptions), Some(86_400));
+    assert_eq!(effective(ValueId::MaxConcurrency, &assumptions), Some(0));
     assert_eq!(effective(ValueId::ListenBackLog, &assumptions), Some(25));
     assert_eq!(effective(ValueId::PoolThreadLimit, &assumptions), None);
     assert_eq!(effective(ValueId::ZombieDomainEntryThreshold, &assumptions), None);
@@ -86,6 +87,45 @@ fn absent_values_count_as_their_documented_defaults() {
 }
 
 #[test]
+fn what_is_published_about_defaults_and_other_keys_is_known() {
+    use ValueId::*;
+    // Written down a second time, from the texts that the table names; every other default is published nowhere.
+    let published = [
+        (MaxPercentPoolThreads, "90"),
+        (AdditionalPoolThreadsPerProc, "6"),
+        (MaxPoolThreads, "4 (Q196016) or 10 (Q301310)"),
+        (PoolThreadLimit, "2 x MB of memory, at most 256"),
+        (ThreadTimeout, "86400"),
+        (MaxConcurrency, "0"),
+        (ListenBackLog, "25 (Q301310) or 15 (IIS 5.0 help)"),
+        (UseAcceptEx, "1"),
+        (AcceptExOutstanding, "40"),
+        (AcceptExTimeout, "120"),
+        (FileCacheMaxHandles, "800"),
+        (MsgHandleThreshold, "1000"),
+        (MsgHandleAsyncThreshold, "1000"),
+        (MaxMessageObjects, "100000"),
+        (StoreMaxPoolThreads, "50"),
+        (StoreMaxConcurrency, "0"),
+        (StoreThreadTimeout, "86400"),
+        (StoreMaxThreads, "32 after setup (4.0/5.0), 20 without an entry (5.0), 50 (5.5)"),
+        (StoreMinimumThreads, "10"),
+        (StoreBackgroundThreads, "37 (5.5), 25 (5.0)"),
+        (GatewayInThreads, "2"),
+        (GatewayOutThreads, "2"),
+        (Pop3MaxBufferSize, "1024"),
+        (Imap4MaxBufferSize, "1024"),
+    ];
+    for value in TABLE {
+        let expected = published.iter().find(|(id, _)| *id == value.id).map_or("not published", |(_, text)| text);
+        assert!(value.default_text().starts_with(expected), "{}: {}", value.name, value.default_text());
+    }
+    // KB 281868 and ExBPA disagree about the key of its two values, and about no other.
+    let elsewhere: Vec<ValueId> = TABLE.iter().filter(|v| !v.other_keys.is_empty()).map(|v| v.id).collect();
+    assert_eq!(elsewhere, [MaxPercentPoolThreads, AdditionalPoolThreadsPerProc]);
+}
+
+#[test]
 fn a_later_setting_and_an_overlay_win() {
     let mut base = registry(&[(ValueId::MaxPoolThreads, 7), (ValueId::MaxPoolThreads, 8), (ValueId::ThreadTimeout, 9)]);
     base.overlay(&registry(&[(ValueId::MaxPoolThreads, 5)]));
@@ -93,6 +133,9 @@ fn a_later_setting_and_an_overlay_win() {
         (base.get(ValueId::MaxPoolThreads), base.get(ValueId::ThreadTimeout), base.len()),
         (Some(5), Some(9), 2)
     );
+    let present: Vec<(ValueId, u32)> = base.iter().map(|(id, setting)| (id, setting.data)).collect();
+    assert_eq!(present, [(ValueId::MaxPoolThreads, 5), (ValueId::ThreadTimeout, 9)], "in the order of the table");
+    assert!(!base.is_empty());
     base.remove(ValueId::MaxPoolThreads);
     base.remove(ValueId::ThreadTimeout);
     assert!(base.is_empty());
@@ -103,6 +146,8 @@ fn values_outside_their_range_are_refused() {
     use ValueId::*;
     check(&[], &[]);
     check(&[(MaxPercentPoolThreads, 22), (AdditionalPoolThreadsPerProc, 18)], &[]);
+    check(&[(MaxPercentPoolThreads, 1), (PoolThreadLimit, u32::MAX)], &[]);
+    check(&[(MaxPercentPoolThreads, 100), (ListenBackLog, 250), (MsgHandleThreshold, 15_000)], &[]);
     let nothing = "set 1 to 100, or remove it for the default of 90; nothing published says what other values do";
     check(&[(MaxPercentPoolThreads, 0)], &[nothing]);
     check(&[(MaxPercentPoolThreads, 101)], &["error: scenario: MaxPercentPoolThreads 101 is outside"]);
@@ -122,9 +167,25 @@ fn values_outside_their_range_are_refused() {
         &[(MaxPoolThreads, 8), (PoolThreadLimit, 7)],
         &["warning: scenario: PoolThreadLimit 7 is below MaxPoolThreads 8"],
     );
+    check(&[(MaxPoolThreads, 8), (PoolThreadLimit, 8)], &[]);
+    // A limit of 0 is one mistake and not two.
+    check(&[(MaxPoolThreads, 8), (PoolThreadLimit, 0)], &["error: scenario: PoolThreadLimit 0"]);
+    check(&[(ListenBackLog, 0)], &["warning: scenario: ListenBackLog 0 is outside what is accepted, 1 to 250"]);
+    check(&[(UseAcceptEx, 2)], &["UseAcceptEx 2 is outside what is accepted, 0 to 1"]);
+    check(&[(AcceptExOutstanding, 1001)], &["AcceptExOutstanding 1001 is outside what is accepted, 0 to 1000"]);
     check(&[(ListenBackLog, 251)], &["warning: scenario: ListenBackLog 251 is outside"]);
     check(&[(MsgHandleThreshold, 15_001)], &["warning: scenario: MsgHandleThreshold 15001 is above"]);
-    check(&[(Pop3MaxBufferSize, 512)], &["which ExBPA calls an error"]);
+    check(&[(MsgHandleAsyncThreshold, 15_001)], &["at most 15000"]);
+    for buffer in [Pop3MaxBufferSize, Imap4MaxBufferSize] {
+        for sound in [0, 1024, 65_536] {
+            check(&[(buffer, sound)], &[]);
+        }
+        for wrong in [1, 512, 1023] {
+            check(&[(buffer, wrong)], &["which ExBPA calls an error"]);
+        }
+        check(&[(buffer, 65_537)], &["above the published advice of at most 65536"]);
+    }
+    check(&[(AcceptExTimeout, 1)], &[]);
     let both = registry(&[(MaxPercentPoolThreads, 140), (PoolThreadLimit, 0)]).check(&Assumptions::default());
     assert!(any_error(&both) && both.iter().filter(|p| p.severity == Severity::Error).count() == 2);
 }

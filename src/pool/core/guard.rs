@@ -88,7 +88,7 @@ impl Core {
     fn call_one_more(&mut self) {
         // As the guard stands, being told of a closure calls nobody.
         if self.credit.is_none() {
-            let _ = self.take_in(None);
+            self.take_in(None);
         }
         if self.credit.is_some() && self.dispatch.wants_a_thread() {
             self.call();

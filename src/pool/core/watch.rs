@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Core, Note, Phase};
+use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::dispatch::Event;
 use crate::pool::reason::Reason;
@@ -46,20 +46,23 @@ impl Core {
         }
     }
 
-    /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `None`: there is none.
-    pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> Option<Answer> {
+    /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `false`: there is none.
+    #[inline]
+    pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> bool {
         if self.untold.closures.is_empty() {
             if !self.doorstep.is_rung() {
-                return None;
+                return false;
             }
             self.doorstep.take(&mut self.untold);
         }
-        let (class, job) = self.untold.pop()?;
-        self.revive();
+        let Some((class, job)) = self.untold.pop() else { return false };
+        if self.live == 0 {
+            self.revive();
+        }
         self.classes[class.index()].queued_by = Reason::Submitted;
-        let answer = self.tell(Event::Submit { class, job }, teller);
-        debug_assert!(answer.given_back.is_none(), "only classes without a bound use the inbox");
-        Some(answer)
+        self.tell(Event::Submit { class, job }, teller);
+        debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
+        true
     }
 
     /// The system refused every thread: nobody comes for what waits, unless somebody tries again.
@@ -70,7 +73,7 @@ impl Core {
     /// Where the system refused every thread before, perhaps it does not now.
     pub(in crate::pool) fn revive(&mut self) {
         if self.is_stranded() {
-            let _ = self.tell(Event::SetPoolSize { size: self.size }, None);
+            self.change(Event::SetPoolSize { size: self.size });
         }
     }
 
@@ -90,7 +93,7 @@ impl Core {
                 return;
             }
             // The bell rings while something lies in the inbox, but who rings it may not be heard yet.
-            if self.take_in(None).is_none() {
+            if !self.take_in(None) {
                 self.doorstep.take(&mut self.untold);
             }
         }
@@ -100,10 +103,10 @@ impl Core {
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
         let counts = self.dispatch.counts();
-        self.on_the_way
+        (self.guard.is_some() && counts.busy_threads > 0)
+            || self.on_the_way
             || self.rung
             || self.polled
-            || (self.guard.is_some() && counts.busy_threads > 0)
             || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
     }
 
