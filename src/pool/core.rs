@@ -48,6 +48,8 @@ pub(super) struct Seat {
     pub(super) runs: Option<ClassId>,
     /// How many calls of `blocking` it is in.
     blocks: u32,
+    /// The thread was told to end.
+    ending: bool,
     /// The thread has ended.
     pub(super) gone: bool,
 }
@@ -141,8 +143,10 @@ pub(super) struct Core {
     /// Closures that were started, and how many there were at the last call.
     pub(super) started: u64,
     pub(super) ended: u64,
-    /// Threads that exist or are being created.
+    /// Threads that exist or are being created, but for those that were told to end.
     pub(super) live: u32,
+    /// Threads that were told to end and have not ended yet.
+    pub(super) ending: u32,
     /// The size asked for; the policy's goal is less where the system refused threads.
     pub(super) size: u32,
     pub(super) phase: Phase,
@@ -230,6 +234,7 @@ impl Core {
             started: 0,
             ended: 0,
             live: 0,
+            ending: 0,
             size,
             phase: Phase::Open,
             left_alone: false,
@@ -301,7 +306,7 @@ impl Core {
         let class = &mut self.classes[class.index()];
         class.queued_by = Reason::Started;
         class.running_by = Reason::Started;
-        self.errands.room |= self.want_room > 0 && !planted(Plant::KeepsRoomQuiet);
+        self.errands.room |= self.want_room > 0;
     }
 
     /// What the policy decided about threads other than the teller: wishes for more, and, with eager calls, notes.
@@ -322,12 +327,22 @@ impl Core {
 
     /// Step `Note`: something for a thread that sits.
     fn put(&mut self, seat: u32, note: Note) {
+        if matches!(note, Note::End) {
+            self.tell_to_end(seat);
+        }
         let seat = &mut self.seats[seat as usize];
         assert!(seat.note.is_none(), "a note would be lost");
         seat.note = Some(note);
         if !planted(Plant::ForgetsToUnpark) {
             self.errands.unpark.push(seat.thread.clone().expect("a thread that sits has said who it is"));
         }
+    }
+
+    /// From now on the thread on `seat` does not count: it looks at nothing any more but its end.
+    fn tell_to_end(&mut self, seat: u32) {
+        self.live -= 1;
+        self.ending += 1;
+        self.seats[seat as usize].ending = true;
     }
 
     /// The policy wishes for one more thread.
@@ -494,6 +509,7 @@ impl Core {
             }
             self.seats[seat as usize].badge = None;
         } else if self.answer.leaves {
+            self.tell_to_end(seat);
             self.seats[seat as usize].note = Some(Note::End);
         }
         None
@@ -511,6 +527,7 @@ impl Core {
         if self.seats[seat as usize].note.is_none() && self.phase != Phase::Stopped {
             self.tell_idle(badge);
             if self.answer.leaves {
+                self.tell_to_end(seat);
                 self.seats[seat as usize].note = Some(Note::End);
                 self.reasons.live = Reason::RetiredIdle;
             }
@@ -610,8 +627,12 @@ impl Core {
 
     /// A thread ends.
     pub(super) fn gone(&mut self, seat: u32) {
-        self.live -= 1;
         let state = &mut self.seats[seat as usize];
+        if std::mem::take(&mut state.ending) {
+            self.ending -= 1;
+        } else {
+            self.live -= 1;
+        }
         (state.gone, state.thread, state.note, state.badge) = (true, None, None, None);
     }
 

@@ -524,7 +524,7 @@ impl Shared {
             for thread in unpark {
                 thread.unpark();
             }
-            if room {
+            if room && !sync::planted(sync::Plant::KeepsRoomQuiet) {
                 self.room.notify_all();
             }
             let mut outcomes = Vec::new();
@@ -608,7 +608,7 @@ impl Shared {
         core = self.leave(core);
         let mut passed = false;
         // A pool shut down by one of its own threads cannot wait for that thread.
-        while core.live > core.own_shutdowns && !passed {
+        while core.live + core.ending > core.own_shutdowns && !passed {
             (core, passed) = self.quiet.wait_until(core, deadline);
         }
         core.left_alone |= passed;

@@ -40,7 +40,7 @@ pub struct ClassSnapshot {
 pub struct Snapshot {
     /// Threads that run a closure.
     pub busy: Counted,
-    /// Threads that exist or are being created.
+    /// Threads that exist or are being created, but for those that were told to end.
     pub live: Counted,
     /// Threads that may exist: the size, or what the system left of it.
     pub goal: Counted,

@@ -23,8 +23,8 @@ pub enum Plant {
     EndsEarly,
     /// Setting a ceiling sets one more.
     CeilingOff,
-    /// A poller gives up without looking.
-    PollsDeaf,
+    /// A poller that has gone is believed to poll still.
+    PollsOn,
     /// A thread that was called ends because of its idle time-out.
     RetiresDeaf,
     /// The inbox is left open when the pool stops.

@@ -142,10 +142,9 @@ impl Core {
 
     /// The poller comes, or gives up.
     pub(in crate::pool) fn end_poll(&mut self, seat: u32) -> Option<(ClassId, Job)> {
-        self.polled = false;
+        self.polled = planted(Plant::PollsOn);
         self.rung = false;
-        let gives_up = self.phase == Phase::Stopped || planted(Plant::PollsDeaf);
-        let next = if gives_up { None } else { self.arrive(seat) };
+        let next = if self.phase == Phase::Stopped { None } else { self.arrive(seat) };
         self.poll_ended = next.is_none().then(|| Deadline::after(self.habits.poll));
         next
     }

@@ -59,6 +59,7 @@ models! {
     submit_while_the_only_thread_sits_down: Throttled Eager;
     submit_while_the_last_of_two_threads_sits_down: Throttled Eager;
     submit_while_the_poll_ends: Throttled;
+    submit_while_the_poller_is_rung: Throttled;
     submit_while_the_guard_ticks: Throttled;
     submit_while_all_but_the_guard_are_stuck: Throttled;
     submit_while_a_thread_retires: Throttled Eager;
@@ -137,6 +138,14 @@ fn submit_while_the_last_of_two_threads_sits_down(calls: Calls) {
 }
 
 fn submit_while_the_poll_ends(calls: Calls) {
+    let pool = pool(calls, 1, Ceiling::None, |b| b.poll(TIDE));
+    for n in [1, 2] {
+        assert_eq!(pool.submit(A, move || n).unwrap().join().unwrap(), n);
+    }
+    ends_clean(&pool);
+}
+
+fn submit_while_the_poller_is_rung(calls: Calls) {
     let pool = pool(calls, 2, Ceiling::None, |b| b.poll(TIDE));
     assert_eq!(pool.submit(A, || 1).unwrap().join().unwrap(), 1);
     let second = pool.submit(A, || 2).unwrap();
@@ -283,7 +292,7 @@ const PLANTS: [(Plant, &str); 10] = [
     (Plant::IsAlwaysOnItsWay, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::EndsEarly, "start_while_the_ceiling_is_lowered::Throttled"),
     (Plant::CeilingOff, "start_while_the_ceiling_is_lowered::Throttled"),
-    (Plant::PollsDeaf, "submit_while_the_poll_ends::Throttled"),
+    (Plant::PollsOn, "submit_while_the_poll_ends::Throttled"),
     (Plant::RetiresDeaf, "submit_while_a_thread_retires::Throttled"),
     (Plant::LeavesInboxOpen, "submit_while_the_pool_stops::Throttled"),
     (Plant::GuardGoesDeaf, "submit_while_all_but_the_guard_are_stuck::Throttled"),

@@ -82,7 +82,7 @@ const PLANTS: [Plant; 10] = [
     Plant::IsAlwaysOnItsWay,
     Plant::EndsEarly,
     Plant::CeilingOff,
-    Plant::PollsDeaf,
+    Plant::PollsOn,
     Plant::RetiresDeaf,
     Plant::LeavesInboxOpen,
     Plant::GuardGoesDeaf,
