@@ -136,7 +136,8 @@ fn come(core: &mut Core, seat: u32) -> Option<Work> {
 /// then has it) or it is to end.
 fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<'a>, Option<Work>, Reason) {
     let guards = |core: &Core| core.guard.filter(|guard| guard.seat == seat);
-    if guards(&core).is_none() {
+    // A new thread may stand guard already, or have been called from there.
+    if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
         let next;
         (core, next) = poll(shared, core, seat);
         if next.is_some() {
@@ -167,7 +168,8 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
                 if let Some(work) = come(&mut core, seat) {
                     return (core, Some(work), Reason::Built);
                 }
-                if guards(&core).is_none() {
+                // It may have been called again already, from its guard.
+                if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
                     core.bench.push(seat);
                 }
             }
