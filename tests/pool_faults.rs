@@ -40,6 +40,7 @@ both!(
     r17_whoever_waited_for_a_class_that_may_not_wait_was_never_told,
     r18_a_stopped_pool_could_not_be_resized_and_seemed_busy_for_ever,
     r19_threads_that_came_and_went_left_their_seats_behind,
+    r20_a_wish_for_a_thread_from_before_a_smaller_size_was_still_granted,
     a_pool_dropped_by_its_own_closure_ends,
     a_closure_that_was_given_back_may_own_the_pool,
     handles_and_tickets_outlive_their_pool,
@@ -247,6 +248,11 @@ fn a_closure_that_never_returns_is_reported_and_left_alone(calls: Calls) {
 }
 
 fn r12_a_second_shutdown_cut_the_first_short(calls: Calls) {
+    // Nobody can know whether the second has begun before the first goes on; so there are many of them.
+    (0..20).for_each(|_| shut_down_twice(calls));
+}
+
+fn shut_down_twice(calls: Calls) {
     let board = Arc::new(Board::default());
     let pool = Arc::new(pool(calls, 1).build().unwrap());
     for _ in 0..4 {
@@ -420,6 +426,29 @@ fn r19_threads_that_came_and_went_left_their_seats_behind(calls: Calls) {
     }
     // The next thread may begin before the last has been seen off.
     assert!(names.len() <= 3, "{names:?}");
+}
+
+fn r20_a_wish_for_a_thread_from_before_a_smaller_size_was_still_granted(calls: Calls) {
+    let board = Arc::new(Board::default());
+    let pool = pool(calls, 3).runnable_limit(1).build().unwrap();
+    pool.spawn(B, board.closure()).unwrap();
+    until("it runs", || board.running().len() == 1);
+    if calls == Calls::Eager {
+        // There a thread comes at once, and sits beside the one that is runnable.
+        pool.set_threads(1);
+    }
+    // It could use a thread, were it not for the runnable limit.
+    pool.spawn(B, board.closure()).unwrap();
+    pool.set_threads(1);
+    board.tell(0, Order::Block);
+    until("it waits", || pool.counts().runnable_threads == 0);
+    board.let_all_go();
+    let (pool, ended) = in_time("the pool shuts down", move || {
+        let ended = pool.shutdown();
+        (pool, ended)
+    });
+    assert!(ended.is_clean());
+    assert_eq!((pool.tally().live_threads_max, board.fates()), (1, vec![(1, 0); 2]));
 }
 
 fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {

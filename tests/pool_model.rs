@@ -349,10 +349,14 @@ impl Play {
         }
     }
 
-    /// What holds at every moment.
-    fn laws(&self, most_threads: u32) {
+    /// What holds once things have settled. Threads that are too many are gone as soon as they have nothing to do.
+    fn laws(&self) {
+        until("surplus threads end", || {
+            let seen = self.pool.snapshot();
+            seen.live.now <= seen.busy.now.max(self.threads as usize)
+        });
         let snapshot = self.pool.snapshot();
-        assert!(snapshot.busy.now <= snapshot.live.now && snapshot.live.now <= most_threads as usize, "{snapshot}");
+        assert!(snapshot.busy.now <= snapshot.live.now && snapshot.goal.now == self.threads as usize, "{snapshot}");
         assert_eq!(snapshot.queued, snapshot.classes.iter().map(|class| class.queued.now).sum::<usize>());
         for (class, seen) in snapshot.classes.iter().enumerate() {
             assert_eq!(seen.most_threads, self.cap(class));
@@ -418,12 +422,10 @@ impl Play {
 
 fn play(script: &Script) {
     let mut play = Play::new(script);
-    let mut most_threads = play.threads;
     for step in &script.steps {
         play.step(step);
-        most_threads = most_threads.max(play.threads);
         play.settle();
-        play.laws(most_threads);
+        play.laws();
     }
     play.finale(script.end);
 }
