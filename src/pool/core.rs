@@ -591,13 +591,6 @@ impl Core {
         }
         self.reasons.goal = Reason::Resized;
         self.change(Event::SetPoolSize { size });
-        let counts = self.dispatch.counts();
-        if counts.live_threads + counts.starting_threads > counts.goal_threads
-            && let Some(thread) = self.credit.take()
-        {
-            // A wish from before for a thread that may not exist any more: the policy lets it go at once.
-            let _ = self.tell(Event::ThreadStarted { thread }, Some(thread));
-        }
         for (at, ceiling) in self.classes.iter().map(|class| class.ceiling).enumerate().collect::<Vec<_>>() {
             if let (Ceiling::Percent(_), Some(cap)) = (ceiling, ceiling.threads_of(size)) {
                 self.change(Event::SetCap { class: ClassId(at as u16), cap });
