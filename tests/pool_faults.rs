@@ -41,6 +41,7 @@ both!(
     r18_a_stopped_pool_could_not_be_resized_and_seemed_busy_for_ever,
     r19_threads_that_came_and_went_left_their_seats_behind,
     r20_a_wish_for_a_thread_from_before_a_smaller_size_was_still_granted,
+    r21_a_wish_that_nobody_needs_any_more_stood_for_a_thread,
     a_pool_dropped_by_its_own_closure_ends,
     a_closure_that_was_given_back_may_own_the_pool,
     handles_and_tickets_outlive_their_pool,
@@ -218,7 +219,8 @@ fn a_panic_is_handed_to_whoever_waits_with_its_text(calls: Calls) {
 fn the_drop_of_an_unread_result_is_the_droppers(calls: Calls) {
     let pool = pool(calls, 1).build().unwrap();
     let handle = pool.submit(A, || Bomb).unwrap();
-    until("the result is there", || handle.is_done());
+    // While the closure is on its way out it has a share in the result, too.
+    until("the result is there", || handle.is_done() && pool.snapshot().busy.now == 0);
     assert!(catch_unwind(AssertUnwindSafe(|| drop(handle))).is_err(), "the panic is not lost");
     goes_on(&pool);
     assert_eq!(pool.tally().panics, 0);
@@ -430,25 +432,53 @@ fn r19_threads_that_came_and_went_left_their_seats_behind(calls: Calls) {
 
 fn r20_a_wish_for_a_thread_from_before_a_smaller_size_was_still_granted(calls: Calls) {
     let board = Arc::new(Board::default());
-    let pool = pool(calls, 3).runnable_limit(1).build().unwrap();
-    pool.spawn(B, board.closure()).unwrap();
+    let created = Arc::new(AtomicU32::new(0));
+    let counts = Arc::clone(&created);
+    // A class with a bound, so that the policy hears of each closure at once.
+    let builder =
+        AtqPool::builder().calls(calls).threads(2).runnable_limit(1).class_with(Class::new("a").max_waiting(9));
+    let pool = builder.spawn_threads_with(move |name, stack, body| {
+        counts.fetch_add(1, Ordering::SeqCst);
+        std::thread::Builder::new().name(name).stack_size(stack).spawn(body)
+    });
+    let pool = pool.build().unwrap();
+    pool.spawn(A, board.closure()).unwrap();
     until("it runs", || board.running().len() == 1);
-    if calls == Calls::Eager {
-        // There a thread comes at once, and sits beside the one that is runnable.
-        pool.set_threads(1);
-    }
-    // It could use a thread, were it not for the runnable limit.
-    pool.spawn(B, board.closure()).unwrap();
+    // With throttled calls nobody comes for this one, because of the runnable limit; with eager calls a thread comes and
+    // sits.
+    pool.spawn(A, board.closure()).unwrap();
+    let before = created.load(Ordering::SeqCst);
     pool.set_threads(1);
     board.tell(0, Order::Block);
     until("it waits", || pool.counts().runnable_threads == 0);
+    board.tell(0, Order::Wake);
+    until("it goes on", || pool.counts().runnable_threads == 1);
+    assert_eq!((board.running().into_iter().collect::<Vec<_>>(), created.load(Ordering::SeqCst)), (vec![0], before));
     board.let_all_go();
-    let (pool, ended) = in_time("the pool shuts down", move || {
-        let ended = pool.shutdown();
-        (pool, ended)
+    assert!(pool.shutdown().is_clean());
+    assert_eq!(board.fates(), [(1, 0); 2]);
+}
+
+fn r21_a_wish_that_nobody_needs_any_more_stood_for_a_thread(calls: Calls) {
+    let board = Arc::new(Board::default());
+    let class = |name, waiting| Class::new(name).max_waiting(waiting);
+    let builder = AtqPool::builder().calls(calls).threads(2).runnable_limit(1);
+    let pool = builder.class_with(class("waits", 9)).class_with(class("does not", 0)).build().unwrap();
+    pool.spawn(A, board.closure()).unwrap();
+    until("it runs", || board.running().len() == 1);
+    // Because of the runnable limit nobody comes for this one, until the first has ended and its thread takes it.
+    pool.spawn(A, board.closure()).unwrap();
+    board.tell(0, Order::Finish);
+    until("the second runs", || board.running().into_iter().eq([1]));
+    board.tell(1, Order::Block);
+    until("it waits, and nobody is on the way", || {
+        let counts = pool.counts();
+        (counts.runnable_threads, counts.starting_threads) == (0, 0)
     });
-    assert!(ended.is_clean());
-    assert_eq!((pool.tally().live_threads_max, board.fates()), (1, vec![(1, 0); 2]));
+    pool.try_spawn(B, board.closure()).expect("there may be a second thread");
+    until("the third runs", || board.running().len() == 2);
+    board.let_all_go();
+    assert!(pool.shutdown().is_clean());
 }
 
 fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {

@@ -226,7 +226,8 @@ impl Play {
         assert!(matches!(real, Ok(_) | Err(SpawnError::Full(_))), "{real:?}");
         if self.is_exact {
             let modelled = self.model.apply(Event::Submit { class, job: at });
-            assert_eq!(real.is_ok(), modelled.is_some(), "closure {at} was taken by one and refused by the other");
+            let (counts, of) = (self.pool.counts(), self.pool.class_counts(class));
+            assert_eq!(real.is_ok(), modelled.is_some(), "closure {at}: not both took it; {counts:?}, {of:?}");
         }
     }
 
@@ -317,7 +318,9 @@ impl Play {
         let really = |class: usize| running.iter().filter(|at| self.class_of(**at) == class).count();
         let agrees = (0..3).all(|class| snapshot.classes[class].running.now == really(class));
         let runnable = (running.len() - self.blocked.len()) as u32;
-        if !agrees || snapshot.busy.now != running.len() || self.pool.counts().runnable_threads != runnable {
+        let counts = self.pool.counts();
+        let is_awake = counts.runnable_threads == runnable && counts.starting_threads == 0;
+        if !agrees || snapshot.busy.now != running.len() || !is_awake {
             return false;
         }
         if self.is_exact {
