@@ -9,6 +9,7 @@ pub mod engine;
 pub mod ids;
 pub mod item;
 pub mod metrics;
+pub mod models;
 pub mod plan;
 pub mod policy;
 pub mod pool;

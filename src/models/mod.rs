@@ -1,0 +1,7 @@
+//! What stands around the pool: models of the things that ask it, watch it and move its work about.
+//!
+//! Pure: a model is told a stimulus and answers with effects and with the next moment at which it wants to be told the
+//! time. No clock, no thread, no lock, no file, no random draw; never the policy, an engine or another model. Called by
+//! `engine`, which carries the effects out.
+
+pub mod cluster;
