@@ -28,6 +28,7 @@ mod check;
 mod events;
 mod exchange;
 mod laws;
+mod licence;
 mod ordered;
 mod queue;
 

@@ -337,6 +337,7 @@ impl Builder {
         core.listen((self.log_bound > 0).then(|| DecisionLog::new(self.log_bound)), self.on_decisions);
         Ok(AtqPool::with(Shared {
             doorstep: core.doorstep.clone(),
+            belt: core.belt.clone(),
             core: Mutex::new(core),
             quiet: Condvar::default(),
             room: Condvar::default(),

@@ -6,6 +6,7 @@
 //! rest of the pool.
 
 mod guard;
+mod licensed;
 mod watch;
 
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use std::time::Duration;
 
 pub(super) use guard::Guard;
 
-use super::inbox::{Doorstep, Untold};
+use super::belt::{Belt, Licence};
+use super::inbox::Doorstep;
 use super::reason::Reason;
-use super::sync::{Deadline, JoinHandle, Plant, Thread, planted};
+use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted};
 use super::{Calls, Ceiling, Job, Observer, Tally};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
@@ -48,6 +50,8 @@ pub(super) struct Seat {
     pub(super) runs: Option<ClassId>,
     /// How many calls of `blocking` it is in.
     blocks: u32,
+    /// It may begin closures without asking.
+    licence: Option<Licence>,
     /// The thread was told to end.
     ending: bool,
     /// The thread has ended.
@@ -123,7 +127,9 @@ pub(super) struct Core {
     pub(super) rung: bool,
     pub(super) doorstep: Arc<Doorstep>,
     /// Closures taken out of the inbox of which the policy has not been told.
-    pub(super) untold: Untold,
+    pub(super) belt: Arc<Belt>,
+    /// Seats whose threads have a licence.
+    licensed: Vec<u32>,
     /// What was last published: nobody watches the inbox.
     unwatched: bool,
     /// The policy has to know of everything before it decides: its order, or a drain rule, looks at all that waits.
@@ -137,6 +143,10 @@ pub(super) struct Core {
     /// The policy's wishes for one more thread that nobody has answered.
     credits: Vec<ThreadId>,
     pub(super) guard: Option<Guard>,
+    /// A thread is about to stand guard, because it was in the way.
+    pub(super) steps_aside: bool,
+    /// When it was last asked whether a thread is in the way, and how many closures had been started.
+    pace: (Moment, u64),
     /// The runnable limit of the description, and the policy's at the moment.
     described_limit: u32,
     runnable_limit: u32,
@@ -220,8 +230,9 @@ impl Core {
             bench: Vec::new(),
             polled: false,
             rung: false,
-            doorstep: Arc::new(Doorstep::new(rules.classes.len())),
-            untold: Untold::none(rules.classes.len()),
+            doorstep: Arc::new(Doorstep::new()),
+            belt: Arc::new(Belt::new(rules.classes.len(), licensed::capped(rules))),
+            licensed: Vec::new(),
             unwatched: true,
             plainly_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
@@ -229,6 +240,8 @@ impl Core {
             comes: false,
             credits: Vec::new(),
             guard: None,
+            steps_aside: false,
+            pace: (Moment::now(), 0),
             described_limit: runnable_limit,
             runnable_limit,
             started: 0,
@@ -381,9 +394,10 @@ impl Core {
                     while self.take_in(None) {}
                     match doorstep.lock_empty() {
                         Some(numbers) => break numbers,
-                        None => doorstep.take(&mut self.untold),
+                        None => self.belt.lock().refill(&doorstep),
                     }
                 };
+                self.dispatch.number_next(numbers.next());
                 let result = self.submit_now(class, job);
                 numbers.advance(result.is_ok());
                 result
@@ -392,6 +406,7 @@ impl Core {
     }
 
     fn submit_now(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
+        self.revoke();
         self.revive();
         let before = std::mem::replace(&mut self.classes[class.index()].queued_by, Reason::Submitted);
         self.tell(Event::Submit { class, job }, None);
@@ -407,6 +422,7 @@ impl Core {
         if self.phase == Phase::Stopped {
             return None;
         }
+        self.revoke();
         while self.take_in(None) {}
         self.tell(Event::GiveUp { ticket }, None);
         let job = self.answer.given_back.take()?;
@@ -419,6 +435,7 @@ impl Core {
     #[inline(never)]
     pub(super) fn change(&mut self, event: Event<Job>) {
         if self.phase != Phase::Stopped {
+            self.revoke();
             self.tell(event, None);
             self.errands.room |= self.want_room > 0;
         }
@@ -445,13 +462,21 @@ impl Core {
     /// Step `Finish`: a closure has ended; the thread asks for its next.
     #[inline]
     pub(super) fn finish(&mut self, seat: u32, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
+        self.come_back(seat);
         self.note_end(class, panicked);
         let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
-        if self.plainly_next
-            && let Some(work) = self.exchange(badge)
-        {
-            self.seats[seat as usize].since = self.started;
-            return Some(work);
+        if self.plainly_next {
+            if self.is_in_the_way() {
+                self.tell(Event::Finishes { thread: badge }, Some(badge));
+                self.steps_aside = true;
+                self.give_badge_back(seat, badge);
+                return None;
+            }
+            if let Some(work) = self.exchange(badge) {
+                self.seats[seat as usize].since = self.started;
+                self.license(seat, work.0);
+                return Some(work);
+            }
         }
         if self.tells_all {
             self.comes = true;
@@ -466,20 +491,15 @@ impl Core {
     /// of the end and the submission in one step.
     #[inline]
     fn exchange(&mut self, badge: ThreadId) -> Option<(ClassId, Job)> {
-        if self.untold.closures.is_empty() {
-            if !self.doorstep.is_rung() {
-                return None;
-            }
-            self.doorstep.take(&mut self.untold);
-        }
-        let (class, job) = self.untold.pop()?;
+        let (ticket, job) = self.take_from_belt()?;
+        let class = ticket.class();
         match self.dispatch.exchange(badge, class, job) {
             Ok(job) => {
                 self.note_start(class);
                 Some((class, job))
             }
             Err(job) => {
-                self.untold.put_back(class, job);
+                self.belt.lock().put_back(ticket, job);
                 None
             }
         }
@@ -503,16 +523,20 @@ impl Core {
         // A class whose closures must not wait has room now.
         self.errands.room |= self.want_room > 0;
         if throttled {
-            // A thread without work is none of the policy's: it gives its badge back and sits.
-            if !self.answer.leaves {
-                self.tell_idle(badge);
-            }
-            self.seats[seat as usize].badge = None;
+            self.give_badge_back(seat, badge);
         } else if self.answer.leaves {
             self.tell_to_end(seat);
             self.seats[seat as usize].note = Some(Note::End);
         }
         None
+    }
+
+    /// A thread without work is none of the policy's.
+    fn give_badge_back(&mut self, seat: u32, badge: ThreadId) {
+        if !self.answer.leaves {
+            self.tell_idle(badge);
+        }
+        self.seats[seat as usize].badge = None;
     }
 
     /// The thread has been idle for too long. The answer says whether it is to leave.
@@ -652,6 +676,7 @@ impl Core {
 
     /// From now on nothing more is run: what waits is taken out, and everybody who sits is woken to end.
     pub(super) fn stop(&mut self) -> Vec<(ClassId, Job)> {
+        self.revoke();
         self.phase = Phase::Stopped;
         self.credits.clear();
         self.doorstep.close();
@@ -659,9 +684,11 @@ impl Core {
         self.errands.unpark.extend(self.seats.iter().filter_map(|seat| seat.thread.clone()));
         self.errands.room = true;
         let mut given_back = self.dispatch.withdraw_all();
-        given_back.extend(std::iter::from_fn(|| self.untold.pop()));
-        self.doorstep.take(&mut self.untold);
-        given_back.extend(std::iter::from_fn(|| self.untold.pop()));
+        let mut lying = self.belt.lock();
+        lying.add_all(&self.doorstep);
+        let untold = std::iter::from_fn(|| lying.pop());
+        given_back.extend(untold.map(|(ticket, job)| (ticket.class(), job)));
+        drop(lying);
         for (class, _) in &given_back {
             self.classes[class.index()].queued_by = Reason::GivenBack;
         }

@@ -4,11 +4,10 @@
 //! them. It is not a queue with an order of its own: whoever holds the pool's lock next tells the policy of the closures
 //! in the order in which they came. Used with throttled calls only. Called by the pool.
 
-use std::collections::VecDeque;
-
 use crossbeam::utils::CachePadded;
 
 use super::Job;
+use super::belt::Line;
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Plant, planted};
 use crate::ids::ClassId;
 use crate::policy::dispatch::Ticket;
@@ -22,49 +21,22 @@ pub(super) struct Doorstep {
 }
 
 struct Inbox {
-    waiting: Untold,
+    waiting: Line,
     /// Nobody is sure to look here on his own accord: whoever puts something in has to see to it.
     unwatched: bool,
     open: bool,
     next_seq: u64,
 }
 
-/// Closures that the policy does not know, in order of submission.
-pub(super) struct Untold {
-    pub(super) closures: VecDeque<(ClassId, Job)>,
-    /// How many there are of each class.
-    pub(super) of_class: Vec<usize>,
-}
-
-impl Untold {
-    pub(super) fn none(classes: usize) -> Untold {
-        Untold { closures: VecDeque::new(), of_class: vec![0; classes] }
-    }
-
-    #[inline]
-    fn push(&mut self, class: ClassId, job: Job) {
-        self.of_class[class.index()] += 1;
-        self.closures.push_back((class, job));
-    }
-
-    /// What was popped last was not told after all.
-    pub(super) fn put_back(&mut self, class: ClassId, job: Job) {
-        self.of_class[class.index()] += 1;
-        self.closures.push_front((class, job));
-    }
-
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<(ClassId, Job)> {
-        let (class, job) = self.closures.pop_front()?;
-        self.of_class[class.index()] -= 1;
-        Some((class, job))
-    }
-}
-
 /// The right to number one closure, see [`Doorstep::lock_empty`].
 pub(super) struct Numbers<'a>(MutexGuard<'a, Inbox>);
 
 impl Numbers<'_> {
+    /// The number that the closure has if it is taken in.
+    pub(super) fn next(&self) -> u64 {
+        self.0.next_seq
+    }
+
     /// The policy took a closure in, or did not: tickets keep to its numbers.
     pub(super) fn advance(&mut self, taken: bool) {
         self.0.next_seq += u64::from(taken);
@@ -72,8 +44,8 @@ impl Numbers<'_> {
 }
 
 impl Doorstep {
-    pub(super) fn new(classes: usize) -> Doorstep {
-        let inbox = Inbox { waiting: Untold::none(classes), unwatched: true, open: true, next_seq: 0 };
+    pub(super) fn new() -> Doorstep {
+        let inbox = Inbox { waiting: Line::new(), unwatched: true, open: true, next_seq: 0 };
         Doorstep { inbox: CachePadded::new(Mutex::new(inbox)), bell: CachePadded::new(AtomicBool::new(false)) }
     }
 
@@ -87,10 +59,10 @@ impl Doorstep {
         }
         let ticket = Ticket::new(inbox.next_seq, class);
         inbox.next_seq += 1;
-        if inbox.waiting.closures.is_empty() {
+        if inbox.waiting.is_empty() {
             self.ring();
         }
-        inbox.waiting.push(class, job);
+        inbox.waiting.push_back((ticket, job));
         Ok((ticket, std::mem::take(&mut inbox.unwatched)))
     }
 
@@ -113,18 +85,23 @@ impl Doorstep {
     }
 
     /// Takes everything out, into `empty`. The bell is silent then.
-    pub(super) fn take(&self, empty: &mut Untold) {
+    pub(super) fn swap(&self, empty: &mut Line) {
         let mut inbox = self.inbox.lock();
         std::mem::swap(&mut inbox.waiting, empty);
         // Ordering: Relaxed; see `is_rung`.
         self.bell.store(false, Ordering::Relaxed);
     }
 
+    /// Takes everything out, to the end of `line`. The bell stays as it is: who hears it looks in vain.
+    pub(super) fn move_to(&self, line: &mut Line) {
+        line.append(&mut self.inbox.lock().waiting);
+    }
+
     /// Step `Publish`: from now on whoever puts something in has to look after it, or need not. Refused where something
     /// lies here already that nobody would look after.
     pub(super) fn publish(&self, unwatched: bool) -> bool {
         let mut inbox = self.inbox.lock();
-        if unwatched && !inbox.waiting.closures.is_empty() && !planted(Plant::PublishesBlindly) {
+        if unwatched && !inbox.waiting.is_empty() && !planted(Plant::PublishesBlindly) {
             return false;
         }
         inbox.unwatched = unwatched;
@@ -134,16 +111,11 @@ impl Doorstep {
     /// Keeps the inbox empty, if it is, as long as the answer lives: for a closure of which the policy is told directly.
     pub(super) fn lock_empty(&self) -> Option<Numbers<'_>> {
         let inbox = self.inbox.lock();
-        inbox.waiting.closures.is_empty().then_some(Numbers(inbox))
+        inbox.waiting.is_empty().then_some(Numbers(inbox))
     }
 
     /// Nothing more is taken in.
     pub(super) fn close(&self) {
         self.inbox.lock().open = planted(Plant::LeavesInboxOpen);
-    }
-
-    /// How many of each class lie here.
-    pub(super) fn of_class(&self) -> Vec<usize> {
-        self.inbox.lock().waiting.of_class.clone()
     }
 }

@@ -141,6 +141,7 @@
 //! # }
 //! ```
 
+mod belt;
 mod builder;
 mod core;
 mod error;
@@ -167,6 +168,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::belt::Belt;
 use self::core::{Core, Errands, Phase};
 use self::inbox::Doorstep;
 use self::sync::{Condvar, Deadline, Mutex, MutexGuard};
@@ -216,6 +218,7 @@ type Gauge = Box<dyn Fn(Counts) + Send + Sync>;
 struct Shared {
     core: Mutex<Core>,
     doorstep: Arc<Doorstep>,
+    belt: Arc<Belt>,
     calls: Calls,
     /// Classes whose closures may be refused, so that the policy has to be asked at once.
     is_bounded: Vec<bool>,
@@ -349,14 +352,14 @@ impl AtqPool {
     /// Every count, and why it last changed.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::of(&self.shared.core.lock())
+        Snapshot::of(&self.look())
     }
 
     /// The policy's counts at this moment. With throttled calls the policy knows only threads that are awake: there, live
     /// and idle threads are the pool's own counts.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        counts_of(&self.shared.core.lock())
+        counts_of(&self.look())
     }
 
     /// The policy's counts of one class at this moment.
@@ -365,7 +368,7 @@ impl AtqPool {
     /// If `class` is none of this pool's.
     #[must_use]
     pub fn class_counts(&self, class: ClassId) -> ClassCounts {
-        self.shared.core.lock().dispatch.class_counts(class)
+        self.look().dispatch.class_counts(class)
     }
 
     /// What the policy was built with.
@@ -377,7 +380,7 @@ impl AtqPool {
     /// How often the policy broke a law of its own; anything but zeros is a bug of this crate.
     #[must_use]
     pub fn laws(&self) -> Laws {
-        self.shared.core.lock().dispatch.laws()
+        self.look().dispatch.laws()
     }
 
     /// What went wrong so far, and the most threads there were.
@@ -413,6 +416,13 @@ impl AtqPool {
     /// [`AtqPool::stop`] within `limit`: what still runs then is reported and left alone.
     pub fn stop_within(&self, limit: Duration) -> Ended {
         self.shared.shut_down(false, Deadline::after(limit))
+    }
+
+    /// The core, which knows of everything that was begun.
+    fn look(&self) -> MutexGuard<'_, Core> {
+        let mut core = self.shared.core.lock();
+        core.revoke();
+        core
     }
 
     fn with(shared: Shared) -> AtqPool {
@@ -597,6 +607,7 @@ impl Shared {
         // Others of its threads may wait in here for all but those that do.
         self.quiet.notify_all();
         if runs_what_waits && core.phase != Phase::Stopped {
+            core.revoke();
             core.phase = Phase::Closing;
             self.doorstep.close();
             core.errands.room = true;

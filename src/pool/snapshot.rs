@@ -57,11 +57,12 @@ pub struct Snapshot {
 impl Snapshot {
     pub(super) fn of(core: &Core) -> Snapshot {
         let counts = core.dispatch.counts();
-        let in_inbox = core.doorstep.of_class();
+        let mut lying = core.belt.lock();
+        lying.add_all(&core.doorstep);
         let class = |(at, class): (usize, &super::core::ClassState)| {
             let id = ClassId(at as u16);
             let counts = core.dispatch.class_counts(id);
-            let untold = in_inbox[at] + core.untold.of_class[at];
+            let untold = lying.of_class(id);
             let queued_by = if untold > 0 { Reason::Submitted } else { class.queued_by };
             ClassSnapshot {
                 name: Arc::clone(&class.name),
@@ -76,7 +77,7 @@ impl Snapshot {
             busy: Counted { now: classes.iter().map(|class| class.running.now).sum(), by: core.reasons.busy },
             live: Counted { now: core.live as usize, by: core.reasons.live },
             goal: Counted { now: counts.goal_threads as usize, by: core.reasons.goal },
-            queued: core.dispatch.waiting_items() + core.untold.closures.len() + in_inbox.iter().sum::<usize>(),
+            queued: core.dispatch.waiting_items() + lying.len(),
             started: core.started,
             tally: core.tally,
             classes,

@@ -35,6 +35,8 @@ pub enum Plant {
     ForgetsToUnpark,
     /// A closure that leaves the queue of a full class wakes nobody who waits for room.
     KeepsRoomQuiet,
+    /// Licences are taken to have ended without their threads being told.
+    RevokesInSilence,
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -112,6 +114,20 @@ mod real {
 
         pub(in crate::pool) fn has_passed(self) -> bool {
             self.0.is_some_and(|deadline| Instant::now() >= deadline)
+        }
+    }
+
+    /// A moment to count from.
+    #[derive(Clone, Copy, Debug)]
+    pub(in crate::pool) struct Moment(Instant);
+
+    impl Moment {
+        pub(in crate::pool) fn now() -> Moment {
+            Moment(Instant::now())
+        }
+
+        pub(in crate::pool) fn elapsed(self) -> Duration {
+            self.0.elapsed()
         }
     }
 
@@ -277,6 +293,20 @@ mod model {
             return self.0 && shuttle::rand::Rng::r#gen::<bool>(&mut shuttle::rand::thread_rng());
             #[cfg(loom)]
             self.0
+        }
+    }
+
+    /// As long ago as it takes: no time passes.
+    #[derive(Clone, Copy, Debug)]
+    pub(in crate::pool) struct Moment;
+
+    impl Moment {
+        pub(in crate::pool) fn now() -> Moment {
+            Moment
+        }
+
+        pub(in crate::pool) fn elapsed(self) -> Duration {
+            Duration::MAX
         }
     }
 

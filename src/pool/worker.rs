@@ -77,8 +77,11 @@ pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
     SEAT.with(|own| *own.borrow_mut() = None);
 }
 
-/// Step `Run`: the lock is given up, errands are done, the closure runs; then the thread asks for its next.
-fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, (class, job): Work) -> (Locked<'a>, Option<Work>) {
+/// Step `Run`: the lock is given up, errands are done, the closure runs, and those after it for which the thread need not
+/// ask; then it asks for its next.
+fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, work: Work) -> (Locked<'a>, Option<Work>) {
+    let (mut class, mut job) = work;
+    let licence = core.licence(seat);
     core.seats[seat as usize].runs = Some(class);
     core.watch();
     if core.errands.is_empty() {
@@ -86,12 +89,17 @@ fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, (class, job
     } else {
         drop(shared.leave(core));
     }
-    let job = if planted(Plant::EndsEarly) { sync::elsewhere(job) } else { job };
-    let outcome = catch_unwind(AssertUnwindSafe(job));
-    let panicked = outcome.is_err();
-    if let Err(payload) = outcome {
-        handle_panic(shared, class, payload);
-    }
+    let panicked = loop {
+        job = if planted(Plant::EndsEarly) { sync::elsewhere(job) } else { job };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+            handle_panic(shared, class, payload);
+            break true;
+        }
+        let Some(next) = licence.and_then(|licence| shared.belt.pass(seat, licence, &shared.doorstep)) else {
+            break false;
+        };
+        (class, job) = next;
+    };
     let mut core = shared.core.lock();
     core.seats[seat as usize].runs = None;
     core.tally.panics += u64::from(panicked);
@@ -136,6 +144,9 @@ fn come(core: &mut Core, seat: u32) -> Option<Work> {
 /// then has it) or it is to end.
 fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<'a>, Option<Work>, Reason) {
     let guards = |core: &Core| core.guard.filter(|guard| guard.seat == seat);
+    if std::mem::take(&mut core.steps_aside) {
+        core.stand_guard(seat);
+    }
     // A new thread may stand guard already, or have been called from there.
     if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
         let next;

@@ -4,8 +4,14 @@
 //! too late; with it, one thread looks every tick whether those that work still get on. Called by the rest of `core` and
 //! by `worker`.
 
+use std::time::Duration;
+
 use super::{Core, Phase};
 use crate::policy::dispatch::Event;
+use crate::pool::sync::Moment;
+
+/// Closures that take less each, with all that is around them, are not worth another thread.
+const WORTH_ANOTHER: Duration = Duration::from_nanos(400);
 
 /// The thread that looks after the queue from time to time instead of working, while closures are started so briskly
 /// that a wake-up would come too late to be of use.
@@ -16,7 +22,11 @@ pub(in crate::pool) struct Guard {
     started: u64,
     /// Closures that waited then.
     waiting: usize,
+    looked: Moment,
 }
+
+/// Over how many closures their pace is taken.
+const PACE_OVER: u64 = 64;
 
 impl Core {
     /// Whether the call that brought the caller came too late to be of use: others have started many closures since.
@@ -37,17 +47,17 @@ impl Core {
 
     /// The thread on `seat` stands guard: it sits, and looks again after a while.
     pub(in crate::pool) fn stand_guard(&mut self, seat: u32) {
-        self.guard = Some(Guard { seat, started: self.started, waiting: self.backlog() });
+        self.hear();
+        self.guard = Some(Guard { seat, started: self.started, waiting: self.backlog(), looked: Moment::now() });
         self.bench.push(seat);
         self.watches();
     }
 
     /// Closures that wait, told or not.
     pub(in crate::pool) fn backlog(&mut self) -> usize {
-        if self.untold.closures.is_empty() && self.doorstep.is_rung() {
-            self.doorstep.take(&mut self.untold);
-        }
-        self.dispatch.waiting_items() + self.untold.closures.len()
+        let mut lying = self.belt.lock();
+        let _ = lying.fill(&self.doorstep);
+        self.dispatch.waiting_items() + lying.len()
     }
 
     /// While closures are started briskly, no more threads get on than there are processors: more would only take turns.
@@ -64,6 +74,11 @@ impl Core {
     /// Step `Tick`: the guard, which has left the bench, looks. Where closures are no longer started briskly it goes to
     /// work itself (`true`). Where they come faster than they go and a processor may be free, it calls another.
     pub(in crate::pool) fn tick(&mut self, guard: Guard) -> bool {
+        self.hear();
+        if self.is_licensed_and_stuck(guard.started) {
+            // What it holds and does not use is for others.
+            self.revoke();
+        }
         let brisk = self.is_brisk_since(guard.started) && self.phase == Phase::Open;
         let stuck = self.stuck_since(guard.started);
         // Not before the next guard stands: what the change of limits leads to is for that one to see to.
@@ -75,13 +90,33 @@ impl Core {
         }
         let progress = (self.started - guard.started) as usize;
         let gets_on = self.dispatch.counts().busy_threads.saturating_sub(stuck);
-        let falls_behind = self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
+        // Where handing a closure over takes as long as running it, another thread would only be in the way.
+        let too_short = guard.looked.elapsed() < WORTH_ANOTHER * progress as u32 / gets_on.max(1);
+        let falls_behind =
+            !too_short && self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
         if falls_behind && self.on_the_way == 0 && !self.rung && !self.polled {
+            if self.bench.is_empty() && self.live >= self.dispatch.counts().goal_threads {
+                // There is nobody but the guard.
+                return true;
+            }
             self.guard = Some(guard);
             self.call_one_more();
             self.guard = None;
         }
         false
+    }
+
+    /// Whether the thread that asks for more is only in the way of the others: closures come briskly, and are so short
+    /// that handing them over is most of the work. It stands guard then.
+    pub(super) fn is_in_the_way(&mut self) -> bool {
+        let (busy, closures) = (self.dispatch.counts().busy_threads, self.started - self.pace.1);
+        let asks = self.guard.is_none() && self.phase == Phase::Open && busy > 1 && self.dispatch.waiting_items() == 0;
+        if !asks || closures < PACE_OVER {
+            return false;
+        }
+        let took = self.pace.0.elapsed();
+        self.pace = (Moment::now(), self.started);
+        took < WORTH_ANOTHER * closures as u32 / busy
     }
 
     /// Calls a thread beside those that work.

@@ -58,13 +58,10 @@ impl Core {
     /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `false`: there is none.
     #[inline]
     pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> bool {
-        if self.untold.closures.is_empty() {
-            if !self.doorstep.is_rung() {
-                return false;
-            }
-            self.doorstep.take(&mut self.untold);
-        }
-        let Some((class, job)) = self.untold.pop() else { return false };
+        // The policy decides about everybody again.
+        self.revoke();
+        let Some((ticket, job)) = self.take_from_belt() else { return false };
+        let class = ticket.class();
         if self.live == 0 {
             self.revive();
         }
@@ -97,13 +94,15 @@ impl Core {
 
     pub(super) fn leave_unwatched(&mut self) {
         while !self.is_watched() {
-            if self.untold.closures.is_empty() && (self.unwatched || self.doorstep.publish(true)) {
+            let lying = self.belt.lock();
+            if lying.len() == 0 && (self.unwatched || self.doorstep.publish(true)) {
                 self.unwatched = true;
                 return;
             }
+            drop(lying);
             // The bell rings while something lies in the inbox, but who rings it may not be heard yet.
             if !self.take_in(None) {
-                self.doorstep.take(&mut self.untold);
+                self.belt.lock().refill(&self.doorstep);
             }
         }
     }
