@@ -143,7 +143,7 @@ impl Default for Builder {
             habits: Habits {
                 calls: Calls::Throttled,
                 // On one processor a poller only keeps others from ringing.
-                poll: Duration::from_micros(if processors > 1 { 20 } else { 0 }),
+                poll: Duration::from_micros(if processors > 1 { 5 } else { 0 }),
                 guard_tick: Duration::from_micros(100),
                 brisk_starts: 16,
                 calls_at_once: 2,
@@ -200,8 +200,8 @@ impl Builder {
 
     /// For how long a thread without work polls before it sits, at most, while calls are throttled: one thread of the
     /// pool at a time, less where polling does not pay, and giving way to whoever wants its processor. Zero: never.
-    /// Default 20 us, about what a wake-up takes; zero on a computer with one processor. A longer poll lets closures that
-    /// come further apart start sooner, but holds a processor, for which other threads then wait.
+    /// Default 5 us; zero on a computer with one processor. A longer poll lets closures that come further apart start
+    /// sooner, but holds a processor, for which other threads then wait.
     pub fn poll(mut self, limit: Duration) -> Builder {
         self.habits.poll = limit;
         self

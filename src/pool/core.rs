@@ -17,7 +17,7 @@ pub(super) use guard::Guard;
 use super::belt::{Belt, Licence};
 use super::inbox::Doorstep;
 use super::reason::Reason;
-use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted};
+use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted, processor};
 use super::{Calls, Ceiling, Job, Observer, Tally};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
@@ -46,6 +46,8 @@ pub(super) struct Seat {
     pub(super) badge: Option<ThreadId>,
     /// How many closures the pool had started when this thread was called, or was given its last.
     since: u64,
+    /// The processor on which the thread sat down.
+    processor: u32,
     /// The class of the closure that it runs.
     pub(super) runs: Option<ClassId>,
     /// How many calls of `blocking` it is in.
@@ -591,6 +593,12 @@ impl Core {
             _ => seat.runs == Some(class),
         };
         self.seats.iter().filter(runs).count()
+    }
+
+    /// A thread sits down on the bench.
+    pub(super) fn take_seat(&mut self, seat: u32) {
+        self.seats[seat as usize].processor = processor();
+        self.bench.push(seat);
     }
 
     /// A thread leaves the bench on its own accord.

@@ -171,7 +171,7 @@ use std::time::Duration;
 use self::belt::Belt;
 use self::core::{Core, Errands, Phase};
 use self::inbox::Doorstep;
-use self::sync::{Condvar, Deadline, Mutex, MutexGuard};
+use self::sync::{Condvar, Deadline, Mutex, MutexGuard, Thread};
 use crate::ids::ClassId;
 use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassCounts, Counts, Event, Laws, Rules, Ticket};
@@ -472,6 +472,14 @@ impl Shared {
     fn look_after(self: &Arc<Shared>, ticket: Ticket) -> Result<Ticket, SpawnError> {
         let mut core = self.core.lock();
         core.is_here();
+        core.watch();
+        if core.errands.create.is_empty() {
+            // What is called here may wait for this very processor: nothing more is done before the caller goes on.
+            let Errands { unpark, room, .. } = std::mem::take(&mut core.errands);
+            drop(core);
+            self.call(unpark, room);
+            return Ok(ticket);
+        }
         self.see_off(core, ticket)
     }
 
@@ -531,12 +539,7 @@ impl Shared {
         while !core.errands.is_empty() {
             let Errands { unpark, create, room } = std::mem::take(&mut core.errands);
             drop(core);
-            for thread in unpark {
-                thread.unpark();
-            }
-            if room && !sync::planted(sync::Plant::KeepsRoomQuiet) {
-                self.room.notify_all();
-            }
+            self.call(unpark, room);
             let mut outcomes = Vec::new();
             for (seat, badge) in create {
                 outcomes.push((seat, badge, self.create(seat, badge)));
@@ -555,6 +558,16 @@ impl Shared {
             core.watch();
         }
         core
+    }
+
+    /// Wakes the threads that are called, and those who wait for room.
+    fn call(&self, unpark: Vec<Thread>, room: bool) {
+        for thread in unpark {
+            thread.unpark();
+        }
+        if room && !sync::planted(sync::Plant::KeepsRoomQuiet) {
+            self.room.notify_all();
+        }
     }
 
     fn create(self: &Arc<Shared>, seat: u32, badge: Option<crate::ids::ThreadId>) -> std::io::Result<JoinHandle> {

@@ -117,6 +117,15 @@ mod real {
         }
     }
 
+    /// The processor on which the caller runs, or one that stands for all where that cannot be known. It may be another one
+    /// a moment later.
+    pub(in crate::pool) fn processor() -> u32 {
+        #[cfg(target_os = "linux")]
+        return nix::sched::sched_getcpu().map_or(0, |processor| processor as u32);
+        #[cfg(not(target_os = "linux"))]
+        0
+    }
+
     /// A moment to count from.
     #[derive(Clone, Copy, Debug)]
     pub(in crate::pool) struct Moment(Instant);
@@ -294,6 +303,14 @@ mod model {
             #[cfg(loom)]
             self.0
         }
+    }
+
+    /// Anywhere, as the checker likes.
+    pub(in crate::pool) fn processor() -> u32 {
+        #[cfg(shuttle)]
+        return shuttle::rand::Rng::gen_range(&mut shuttle::rand::thread_rng(), 0..2);
+        #[cfg(loom)]
+        0
     }
 
     /// As long ago as it takes: no time passes.

@@ -160,7 +160,7 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
         if core.is_surplus() {
             return (core, None, Reason::RetiredSurplus);
         }
-        core.bench.push(seat);
+        core.take_seat(seat);
     }
     let idle_until = shared.idle_timeout.map_or(Deadline::NEVER, Deadline::after);
     loop {
@@ -181,7 +181,7 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
                 }
                 // It may have been called again already, from its guard.
                 if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
-                    core.bench.push(seat);
+                    core.take_seat(seat);
                 }
             }
             Some(Note::End) => return (core, None, Reason::RetiredSurplus),
@@ -194,13 +194,13 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
                 if let Some(guard) = guard {
                     core.leave_bench(seat);
                     if planted(Plant::GuardGoesDeaf) {
-                        core.bench.push(seat);
+                        core.take_seat(seat);
                     } else if !core.tick(guard) {
                         core.stand_guard(seat);
                     } else if let Some(work) = core.arrive(seat) {
                         return (core, Some(work), Reason::Built);
                     } else {
-                        core.bench.push(seat);
+                        core.take_seat(seat);
                     }
                 } else if idle_until.has_passed() {
                     core.leave_bench(seat);

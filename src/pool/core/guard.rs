@@ -49,7 +49,7 @@ impl Core {
     pub(in crate::pool) fn stand_guard(&mut self, seat: u32) {
         self.hear();
         self.guard = Some(Guard { seat, started: self.started, waiting: self.backlog(), looked: Moment::now() });
-        self.bench.push(seat);
+        self.take_seat(seat);
         self.watches();
     }
 
