@@ -10,6 +10,9 @@ use super::{Core, Phase};
 use crate::policy::dispatch::Event;
 use crate::pool::sync::Moment;
 
+/// The pace of closures is taken over so many times as many as are started briskly.
+const PACE_OVER: u64 = 4;
+
 /// Closures that take less each, with all that is around them, are not worth another thread.
 const WORTH_ANOTHER: Duration = Duration::from_nanos(400);
 
@@ -24,9 +27,6 @@ pub(in crate::pool) struct Guard {
     waiting: usize,
     looked: Moment,
 }
-
-/// Over how many closures their pace is taken.
-const PACE_OVER: u64 = 64;
 
 impl Core {
     /// Whether the call that brought the caller came too late to be of use: others have started many closures since.
@@ -91,7 +91,7 @@ impl Core {
         let progress = (self.started - guard.started) as usize;
         let gets_on = self.dispatch.counts().busy_threads.saturating_sub(stuck);
         // Where handing a closure over takes as long as running it, another thread would only be in the way.
-        let too_short = guard.looked.elapsed() < WORTH_ANOTHER * progress as u32 / gets_on.max(1);
+        let too_short = is_too_short(guard.looked.elapsed(), progress as u64, gets_on);
         let falls_behind =
             !too_short && self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
         if falls_behind && self.on_the_way == 0 && !self.rung && !self.polled {
@@ -111,12 +111,12 @@ impl Core {
     pub(super) fn is_in_the_way(&mut self) -> bool {
         let (busy, closures) = (self.dispatch.counts().busy_threads, self.started - self.pace.1);
         let asks = self.guard.is_none() && self.phase == Phase::Open && busy > 1 && self.dispatch.waiting_items() == 0;
-        if !asks || closures < PACE_OVER {
+        if !asks || closures < PACE_OVER * self.habits.brisk_starts {
             return false;
         }
         let took = self.pace.0.elapsed();
         self.pace = (Moment::now(), self.started);
-        took < WORTH_ANOTHER * closures as u32 / busy
+        is_too_short(took, closures, busy)
     }
 
     /// Calls a thread beside those that work.
@@ -129,4 +129,9 @@ impl Core {
             let _ = self.call();
         }
     }
+}
+
+/// Whether so many closures, started by so many threads in `took`, are not worth another thread.
+fn is_too_short(took: Duration, closures: u64, threads: u32) -> bool {
+    took < WORTH_ANOTHER * u32::try_from(closures).unwrap_or(u32::MAX) / threads.max(1)
 }
