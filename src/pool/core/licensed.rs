@@ -62,6 +62,7 @@ impl Core {
         if self.seats[seat as usize].licence.is_some() {
             // With the others: what they hold is known only together.
             self.revoke_all();
+            self.seats[seat as usize].runs = None;
         }
     }
 
