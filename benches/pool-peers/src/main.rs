@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Empty closures of a run of throughput; slow contenders get a half or a quarter of them
-    #[arg(long, default_value_t = 400_000, value_parser = clap::value_parser!(u64).range(10_000..=1_000_000_000))]
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10_000..=1_000_000_000))]
     closures: u64,
     /// Threads of a pool, for throughput and batches
     #[arg(long, value_delimiter = ',', default_value = "2,10,64,256",
