@@ -1,8 +1,9 @@
-//! A checked scenario, ready to run: one machine with one registry, its classes, its load.
+//! A checked scenario, ready to run: one machine with one registry, or a cluster of them, its classes, its load.
 //!
 //! Not a file format (`scenario` makes plans from TOML) and not a run. A comparison is a vector of plans that differ
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
+pub mod cluster;
 pub mod stability;
 pub mod threshold;
 
@@ -51,6 +52,9 @@ pub struct Plan {
     pub load: Arc<LoadSpec>,
     /// What must hold of the figures.
     pub asserts: Vec<threshold::Assert>,
+    /// The cluster, where there is one. `machine`, `registry`, `pool` and the caps in `classes` are then those of its first
+    /// node.
+    pub cluster: Option<Arc<cluster::ClusterPlan>>,
 }
 
 /// The time at the begin of a run that is emulated and not measured; always shorter than the run.
@@ -99,6 +103,16 @@ pub enum Role {
     HeavyQueue,
     /// Another SMTP work queue.
     LightQueue,
+    /// The probes of a cluster's health monitor: requests that no user waits for.
+    Probe,
+}
+
+impl Role {
+    /// Whether it is SMTP: inbound requests and work queues.
+    #[must_use]
+    pub fn is_mail(self) -> bool {
+        matches!(self, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue)
+    }
 }
 
 /// Offered load of one class over a stretch of time, in threads (Erlangs): arrivals per second times seconds of service.
@@ -163,7 +177,8 @@ impl Plan {
     }
 
     /// Offered load of each class at a moment, without faults. Closed populations count as if nobody ever waited, so
-    /// they are an upper bound; traces, whose rates are in their files, count as nothing.
+    /// they are an upper bound; traces, whose rates are in their files, and probes, which come when they are asked for, count
+    /// as nothing.
     #[must_use]
     pub fn offered(&self, at: Nanos) -> Vec<Offered> {
         let mut offered = vec![Offered::default(); self.classes.len()];
@@ -178,7 +193,7 @@ impl Plan {
                 Arrivals::Closed { population, pause } => {
                     f64::from(*population) / self.session_seconds(&source.journey, pause.mean_ns() / 1e9)
                 }
-                Arrivals::Trace(_) => continue,
+                Arrivals::Trace(_) | Arrivals::OnCall => continue,
             };
             for (stage, visits) in self.load.stages.iter().zip(visits) {
                 let (cpu_ns, wait_ns) = stage.mean_ns();

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{ClassPlan, Role};
+use super::ClassPlan;
 use crate::ids::ClassId;
 
 /// One threshold.
@@ -178,13 +178,13 @@ impl Figure {
 }
 
 /// The classes that a threshold means by `name`: a class's own name; a queue's, for that queue of every virtual server;
-/// `smtp`, for all of SMTP.
+/// in a cluster a service's (`pop3`), for that of every group; `smtp`, for all of SMTP.
 #[must_use]
 pub fn classes_called(classes: &[ClassPlan], name: &str) -> Vec<ClassId> {
     let hit = |class: &ClassPlan| {
-        let smtp = matches!(class.role, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue);
-        let queue = class.name.split_once('.').map(|(_, queue)| queue).filter(|_| smtp);
-        class.name == name || queue == Some(name) || (name == "smtp" && smtp)
+        let smtp = class.role.is_mail();
+        let of_a_server = class.name.split_once('.').map(|(_, name)| name);
+        class.name == name || of_a_server == Some(name) || (name == "smtp" && smtp)
     };
     (0..classes.len()).filter(|at| hit(&classes[*at])).map(|at| ClassId(at as u16)).collect()
 }

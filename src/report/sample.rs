@@ -53,7 +53,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
     let assumptions = Assumptions::default();
     let pool = pool_shape(&machine, &registry, &assumptions).0.expect("the values are sound");
     let rule = |role| match role {
-        Role::Protocol | Role::SmtpIn => Kind::Requests,
+        Role::Protocol | Role::SmtpIn | Role::Probe => Kind::Requests,
         Role::HeavyQueue => Kind::WorkQueue { cap: pool.heavy_queue_cap, drain: Drain::UntilEmpty },
         Role::LightQueue => Kind::WorkQueue { cap: 1, drain: Drain::UntilEmpty },
     };
@@ -78,6 +78,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         load: Arc::new(load()),
         asserts: asserts(),
         warmup: Warmup::None,
+        cluster: None,
     }
 }
 

@@ -172,7 +172,7 @@ fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
 /// What users are spared may be what the mail suffers; a verdict on users alone would hide that.
 fn mail_clause(variant: &VariantReport) -> String {
     let (plan, summary) = (&variant.plan, &variant.summary);
-    let is_mail = |id: &ClassId| plan.classes[id.index()].role != Role::Protocol;
+    let is_mail = |id: &ClassId| plan.classes[id.index()].role.is_mail();
     let mail: Vec<ClassId> =
         (0..plan.classes.len().min(summary.classes.len())).map(|at| ClassId(at as u16)).filter(is_mail).collect();
     let all = together(summary, &mail);

@@ -277,5 +277,6 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         classes: stages.classes,
         load: Arc::new(LoadSpec { stages: stages.stages, sources, dependencies: walk.dependencies(), faults }),
         asserts,
+        cluster: None,
     })
 }

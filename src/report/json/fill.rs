@@ -263,6 +263,7 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         Role::SmtpIn => "smtp-in",
         Role::HeavyQueue => "heavy-queue",
         Role::LightQueue => "light-queue",
+        Role::Probe => "probe",
     };
     let counts = variant.counts.get(id.index()).copied().unwrap_or_default();
     let buckets = class.wait.buckets.iter();
