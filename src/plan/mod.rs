@@ -158,6 +158,15 @@ impl Plan {
         StreamKey::new(self.seed, "replication").stream(number as u64, 0).bits()
     }
 
+    /// Threads that all pools together may have.
+    #[must_use]
+    pub fn threads(&self) -> u32 {
+        let of = |cluster: &Arc<cluster::ClusterPlan>| {
+            cluster.nodes.iter().fold(0_u32, |sum, node| sum.saturating_add(node.pool.size))
+        };
+        self.cluster.as_ref().map_or(self.pool.size, of)
+    }
+
     /// The class called `name`.
     #[must_use]
     pub fn class(&self, name: &str) -> Option<ClassId> {

@@ -108,6 +108,11 @@ impl<N: Ord + Copy> Floor<N> {
         self.hosting().abandon(resource, now);
     }
 
+    /// Whether an item that was begun at `started` has been abandoned since.
+    pub(in crate::engine) fn is_abandoned(&self, class: ClassId, started: Nanos) -> bool {
+        self.hosting.as_ref().is_some_and(|hosting| hosting.is_abandoned(class, started))
+    }
+
     /// An item in service is lost to its client, though a thread still holds it: a message is put back on its queue.
     pub(in crate::engine) fn abandons(&mut self, item: &PackedItem, now: Nanos) {
         let class = self.class(item);
