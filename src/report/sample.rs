@@ -232,7 +232,7 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
                     metrics.started(class, due, backlog.oldest(), now);
                     serving[at] = true;
                 } else {
-                    metrics.gave_up(class, due, backlog.oldest(), now);
+                    metrics.left(class, due, backlog.oldest(), Outcome::GaveUp, now);
                 }
             }
             Event::Finish(at) => {
