@@ -10,7 +10,7 @@ pub mod threshold;
 use std::sync::Arc;
 
 use crate::ids::{ClassId, SourceId};
-use crate::policy::assumptions::Assumptions;
+use crate::policy::assumptions::{Assumption, Assumptions};
 use crate::policy::dispatch::{ClassRule, Rules};
 use crate::policy::registry::Registry;
 use crate::policy::sizing::{Machine, PoolShape};
@@ -156,6 +156,13 @@ impl Plan {
             return self.seed;
         }
         StreamKey::new(self.seed, "replication").stream(number as u64, 0).bits()
+    }
+
+    /// Every choice that nothing published settles, in a fixed order: those of the pool, then those of the cluster.
+    #[must_use]
+    pub fn assumption_list(&self) -> Vec<Assumption> {
+        let of_the_cluster = self.cluster.iter().flat_map(|cluster| cluster.policies.assumptions());
+        self.assumptions.list().into_iter().chain(of_the_cluster).collect()
     }
 
     /// The class called `name`.
