@@ -8,13 +8,14 @@ pub mod policies;
 
 use std::sync::Arc;
 
-use super::{Offered, Plan};
+use super::{ClassPlan, Plan, Role};
 use crate::ids::{ClassId, SourceId};
 use crate::models::cluster::spec::{ClusterSpec, GroupId, NodeId, ResourceId};
-use crate::policy::dispatch::Rules;
+use crate::policy::dispatch::{ClassRule, Kind, Rules};
+use crate::policy::order::Order;
 use crate::policy::registry::Registry;
 use crate::policy::sizing::{Machine, PoolShape};
-use crate::time::Nanos;
+use crate::workload::journey::LoadSpec;
 use policies::Policies;
 
 /// Everything of a plan that a single server does not have.
@@ -58,27 +59,67 @@ impl ClusterPlan {
         let resource = (*self.resource_of.get(class.index())?)?;
         Some(self.spec.resources[resource.index()].group)
     }
+}
 
-    /// The classes that run on `node` at the begin: those of the groups that start there.
-    pub fn classes_at_start(&self, node: NodeId) -> impl Iterator<Item = ClassId> {
-        let classes = (0..self.resource_of.len()).map(|at| ClassId(at as u16));
-        classes.filter(move |class| {
-            self.group_of_class(*class).is_some_and(|group| self.spec.groups[group.index()].starts_on == node)
-        })
+impl NodePlan {
+    /// A node with its pool, for classes whose kinds are the same on every node.
+    #[must_use]
+    pub fn new(
+        name: String,
+        machine: Machine,
+        registry: Registry,
+        pool: PoolShape,
+        classes: &[ClassPlan],
+        order: Order,
+    ) -> NodePlan {
+        let rules = Rules {
+            pool_size: pool.size,
+            runnable_limit: pool.runnable_limit,
+            classes: classes.iter().map(|class| rule_in(class, &pool)).collect(),
+            order,
+            waiting_room: pool.waiting_room,
+            ..Rules::default()
+        };
+        NodePlan { name, machine, registry, pool, rules }
     }
 }
 
+/// What a class may do in this pool: a queue has the pool's cap for its role.
+fn rule_in(class: &ClassPlan, pool: &PoolShape) -> ClassRule {
+    let kind = match (class.rule.kind, class.role) {
+        (Kind::WorkQueue { drain, .. }, Role::HeavyQueue) => Kind::WorkQueue { cap: pool.heavy_queue_cap, drain },
+        (Kind::WorkQueue { drain, .. }, _) => Kind::WorkQueue { cap: pool.light_queue_cap, drain },
+        (Kind::Requests, _) => Kind::Requests,
+    };
+    ClassRule { kind, ..class.rule }
+}
+
 impl Plan {
-    /// Offered load of each class on one node of a cluster, where every group is where it starts; nothing for the classes
-    /// of other nodes. That of a plan without a cluster for any node.
+    /// Each node of a cluster as a server of its own, with the load of the groups that start on it: what can be said of a
+    /// cluster before a run is said of these. The plan itself where there is no cluster.
     #[must_use]
-    pub fn offered_on(&self, node: NodeId, at: Nanos) -> Vec<Offered> {
-        let all = self.offered(at);
-        let Some(cluster) = &self.cluster else { return all };
-        let mut here = vec![Offered::default(); all.len()];
-        for class in cluster.classes_at_start(node) {
-            here[class.index()] = all[class.index()];
+    pub fn servers_at_start(&self) -> Vec<Plan> {
+        let Some(cluster) = &self.cluster else { return vec![self.clone()] };
+        let nodes = cluster.nodes.iter().enumerate();
+        nodes.map(|(at, node)| self.server(cluster, NodeId(at as u16), node)).collect()
+    }
+
+    fn server(&self, cluster: &ClusterPlan, id: NodeId, node: &NodePlan) -> Plan {
+        let here = |source: usize| {
+            let group = cluster.group_of_source.get(source);
+            group.is_some_and(|group| cluster.spec.groups[group.index()].starts_on == id)
+        };
+        let sources = self.load.sources.iter().enumerate().filter(|(at, _)| here(*at));
+        let sources = sources.map(|(_, source)| source.clone()).collect();
+        let classes = self.classes.iter().zip(&node.rules.classes);
+        Plan {
+            machine: node.machine,
+            registry: node.registry.clone(),
+            pool: node.pool.clone(),
+            classes: classes.map(|(class, rule)| ClassPlan { rule: *rule, ..class.clone() }).collect(),
+            load: Arc::new(LoadSpec { sources, ..(*self.load).clone() }),
+            cluster: None,
+            ..self.clone()
         }
-        here
     }
 }

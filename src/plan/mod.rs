@@ -10,7 +10,7 @@ pub mod threshold;
 use std::sync::Arc;
 
 use crate::ids::{ClassId, SourceId};
-use crate::policy::assumptions::Assumptions;
+use crate::policy::assumptions::{Assumption, Assumptions};
 use crate::policy::dispatch::{ClassRule, Rules};
 use crate::policy::registry::Registry;
 use crate::policy::sizing::{Machine, PoolShape};
@@ -165,6 +165,13 @@ impl Plan {
             cluster.nodes.iter().fold(0_u32, |sum, node| sum.saturating_add(node.pool.size))
         };
         self.cluster.as_ref().map_or(self.pool.size, of)
+    }
+
+    /// Every choice that nothing published settles, in a fixed order: those of the pool, then those of the cluster.
+    #[must_use]
+    pub fn assumption_list(&self) -> Vec<Assumption> {
+        let of_the_cluster = self.cluster.iter().flat_map(|cluster| cluster.policies.assumptions());
+        self.assumptions.list().into_iter().chain(of_the_cluster).collect()
     }
 
     /// The class called `name`.

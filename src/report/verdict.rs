@@ -290,17 +290,23 @@ fn with_other_differences(variant: &VariantReport, all: &[VariantReport], words:
             ("MB of memory", machine.memory_mb.to_string()),
             ("SMTP virtual servers", machine.smtp_virtual_servers.to_string()),
         ];
-        let name = |name: &'static str| name.trim_start_matches("assumptions.");
-        facts.extend(plan.assumptions.list().into_iter().map(|a| (name(a.name), a.value)));
+        facts.extend(plan.assumptions.list().into_iter().map(|a| (a.name, a.value)));
+        facts.extend(plan.cluster.iter().flat_map(|cluster| cluster.policies.settings()));
         facts
     };
-    let listed: Vec<Vec<(&str, String)>> = all.iter().map(facts).collect();
-    let differing = |at: &usize| listed.iter().any(|facts| facts[*at].1 != listed[0][*at].1);
+    let listed: Vec<Vec<(&'static str, String)>> = all.iter().map(facts).collect();
+    let value = |facts: &[(&'static str, String)], name: &str| {
+        facts.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    };
     let own = facts(variant);
+    let differing = |at: &usize| listed.iter().any(|facts| value(facts, own[*at].0).as_ref() != Some(&own[*at].1));
     let mut parts: Vec<String> = if words == "with the same registry" { Vec::new() } else { vec![words] };
     let told: Vec<String> = (0..own.len())
         .filter(differing)
-        .map(|at| if at < 3 { format!("{} {}", own[at].1, own[at].0) } else { format!("{}={}", own[at].0, own[at].1) })
+        .map(|at| match (at, own[at].0, &own[at].1) {
+            (0..3, name, value) => format!("{value} {name}"),
+            (_, name, value) => format!("{}={value}", name.trim_start_matches("assumptions.")),
+        })
         .collect();
     if !told.is_empty() {
         parts.push(format!("with {}", and(&told)));

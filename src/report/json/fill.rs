@@ -17,7 +17,6 @@ use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::threshold::Unit;
 use crate::plan::{Plan, Role, Warmup};
-use crate::policy::assumptions::Assumptions;
 use crate::time::Nanos;
 
 /// The whole document. What all variants share is told once, from the first.
@@ -37,7 +36,7 @@ pub(super) fn document(report: &Report) -> wire::Document {
         interrupted: report.variants.iter().any(|v| v.interrupted),
         verdict: sentence(report),
         notices: report.notices.iter().map(notice).collect(),
-        assumptions: plan.map(|p| assumptions(&p.assumptions)).unwrap_or_default(),
+        assumptions: plan.map(|p| assumptions(p)).unwrap_or_default(),
         variants: report.variants.iter().zip(per_variant(report)).map(|(v, verdict)| variant(v, verdict)).collect(),
         precision: report.precision.as_ref().map(precision),
     }
@@ -53,8 +52,8 @@ fn notice(notice: &super::super::Notice) -> wire::Notice {
     wire::Notice { gravity, code, text, remedy }
 }
 
-fn assumptions(assumptions: &Assumptions) -> Vec<wire::Assumption> {
-    let list = assumptions.list().into_iter().map(|a| wire::Assumption {
+fn assumptions(plan: &Plan) -> Vec<wire::Assumption> {
+    let list = plan.assumption_list().into_iter().map(|a| wire::Assumption {
         name: a.name,
         value: a.value,
         choices: a.choices,
@@ -90,7 +89,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
             smtp_virtual_servers: plan.machine.smtp_virtual_servers,
         },
         pool: pool(plan),
-        assumptions: Map(plan.assumptions.list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
+        assumptions: Map(plan.assumption_list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
         services: Map(services.collect()),
         journeys: Map(journeys.collect()),
         asserts: variant.asserts.iter().map(assert).collect(),

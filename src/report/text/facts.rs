@@ -271,19 +271,23 @@ pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
     out
 }
 
-/// Each assumption as `name = value`, and why it is one.
+/// Each assumption as `name = value`, and why it is one. A variant with a cluster has more of them than one without.
 fn settings(plans: &[&Plan]) -> Vec<(String, String)> {
-    let lists: Vec<_> = plans.iter().map(|plan| plan.assumptions.list()).collect();
-    let Some(first) = lists.first() else { return Vec::new() };
-    let told = |(at, assumption): (usize, &Assumption)| {
+    let lists: Vec<_> = plans.iter().map(|plan| plan.assumption_list()).collect();
+    let Some(longest) = lists.iter().max_by_key(|list| list.len()) else { return Vec::new() };
+    let told = |assumption: &Assumption| {
         let name = assumption.name.trim_start_matches("assumptions.");
-        let value = if lists.iter().all(|list| list[at].value == assumption.value) {
+        let values = lists.iter().map(|list| {
+            let found = list.iter().find(|other| other.name == assumption.name);
+            found.map_or("none", |found| found.value.as_str())
+        });
+        let value = if values.clone().all(|value| value == assumption.value) {
             assumption.value.clone()
         } else {
-            let each = lists.iter().zip(plans).map(|(list, p)| format!("{} ({})", list[at].value, plain(&p.variant)));
+            let each = values.zip(plans).map(|(value, plan)| format!("{value} ({})", plain(&plan.variant)));
             each.collect::<Vec<_>>().join(", ")
         };
         (format!("{name} = {value}"), format!("{} ({})", assumption.why, assumption.source))
     };
-    first.iter().enumerate().map(told).collect()
+    longest.iter().map(told).collect()
 }
