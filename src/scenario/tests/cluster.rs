@@ -6,12 +6,13 @@ use crate::models::cluster::spec::{
     Failback, GroupId, NodeEvent, NodeFault, NodeId, ResourceId, ResourceKind, RestartAction, Watch,
 };
 use crate::plan::cluster::ClusterPlan;
-use crate::plan::cluster::policies::FIXED;
+use crate::plan::cluster::policies::{FIXED, Policies, WatchKind};
 use crate::plan::stability::Bottleneck;
 use crate::plan::{Role, pattern_rate, threshold};
 use crate::policy::dispatch::Kind;
 use crate::policy::registry::ValueId;
 use crate::scenario::TraceOverride;
+use crate::scenario::walk::parse_time;
 use crate::time::Nanos;
 use crate::workload::Workload;
 use crate::workload::distribution::Distribution;
@@ -443,4 +444,47 @@ fn sources_keep_their_draws_whatever_else_the_cluster_has() {
     let (plan, other) = (plans(&text).remove(0), plans(&alone).remove(0));
     assert_eq!(first(&plan, "evs1.pop"), first(&other, "evs1.pop"));
     assert!(matches!(plan.load.stages[0].phases[0].time, Distribution::Exponential { .. }));
+}
+
+#[test]
+fn the_description_has_the_numbers_of_a_cluster_as_they_are() {
+    let text = include_str!("../../../docs/scenario-format.md");
+    let section =
+        text.split("## Clusters: `[cluster]`").nth(1).and_then(|rest| rest.split("### ").next()).expect("there");
+    let rows = section.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        (cells.len() == 4).then(|| (cells[0].trim_matches('`'), cells[2].trim_matches(['`', '"'])))
+    });
+    let rows: Vec<(&str, &str)> = rows.collect();
+    let kinds = [WatchKind::Exchange, WatchKind::Generic];
+    let settings = kinds.iter().flat_map(|watch| Policies { watch: *watch, ..Policies::default() }.settings());
+    let mut told = 0;
+    for (name, value) in settings.filter(|(_, value)| value != "generic") {
+        let field = name.trim_start_matches("cluster.");
+        let (_, found) =
+            rows.iter().find(|(known, _)| *known == field).unwrap_or_else(|| panic!("{field} is not told"));
+        let same = match (parse_time(found), parse_time(&value)) {
+            (Some(told), Some(real)) => told == real,
+            _ if field == "probe" => *found == "{ cpu = \"1ms\" }" && value == "cpu 1ms",
+            _ => *found == value,
+        };
+        assert!(same, "{field}: `{found}` is told, and it is `{value}`");
+        told += 1;
+    }
+    assert!(told > 20, "{told}");
+}
+
+#[test]
+fn the_drafts_of_shipped_scenarios_have_no_problem() {
+    let expect = [
+        ("kb281868-cluster", &["untuned", "tuned", "longer-timeout"][..], 2),
+        ("cluster-lost-node", &["untuned", "tuned"], 2),
+        ("cluster-healthy", &["goes-home", "goes-home-at-night", "stays"], 1),
+    ];
+    for (name, variants, groups) in expect {
+        let path = format!("{}/scenarios/drafts/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let plans = plans(&std::fs::read_to_string(path).expect("it is there"));
+        assert_eq!(plans.iter().map(|plan| plan.variant.as_str()).collect::<Vec<_>>(), variants, "{name}");
+        assert!(plans.iter().all(|plan| cluster(plan).spec.groups.len() == groups), "{name}");
+    }
 }
