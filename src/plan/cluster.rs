@@ -96,7 +96,8 @@ fn rule_in(class: &ClassPlan, pool: &PoolShape) -> ClassRule {
 
 impl Plan {
     /// Each node of a cluster as a server of its own, with the load of the groups that start on it: what can be said of a
-    /// cluster before a run is said of these. The plan itself where there is no cluster.
+    /// cluster before a run is said of these. Each is called after its variant and node. The plan itself where there is no
+    /// cluster.
     #[must_use]
     pub fn servers_at_start(&self) -> Vec<Plan> {
         let Some(cluster) = &self.cluster else { return vec![self.clone()] };
@@ -113,6 +114,7 @@ impl Plan {
         let sources = sources.map(|(_, source)| source.clone()).collect();
         let classes = self.classes.iter().zip(&node.rules.classes);
         Plan {
+            variant: format!("{} on {}", self.variant, node.name),
             machine: node.machine,
             registry: node.registry.clone(),
             pool: node.pool.clone(),

@@ -140,9 +140,12 @@ pub(super) fn and(words: &[String]) -> String {
     }
 }
 
-/// The name of a protocol's class as people write it: `POP3`, `IMAP4`.
+/// The name of a protocol's class as people write it: `POP3`, `IMAP4`; in a cluster `POP3 of evs1`.
 pub(super) fn protocol_name(class: &str) -> String {
-    plain(class).to_uppercase()
+    match class.split_once('.') {
+        Some((group, protocol)) => format!("{} of {}", plain(protocol).to_uppercase(), plain(group)),
+        None => plain(class).to_uppercase(),
+    }
 }
 
 /// Text broken at spaces into lines of at most `width`; the first after `lead`, the others after as many spaces. A

@@ -4,7 +4,7 @@
 
 use super::super::load::SERVICES;
 use super::super::services::Services;
-use super::super::tree::{Entry, Node, shortened};
+use super::super::tree::{Entry, Node, Value, shortened};
 use super::super::walk::{Fields, Walk};
 use super::{numbers, one_called};
 use crate::models::cluster::spec::{GroupId, GroupSpec, NodeId, ResourceId, ResourceKind, ResourceSpec, Watch};
@@ -13,6 +13,8 @@ use crate::workload::journey::Phase;
 
 /// The most groups: each has classes of its own.
 const GROUPS: (usize, usize) = (1, 32);
+/// The most names in a list of owners: as many as there may be nodes.
+const OWNERS_MOST: usize = 8;
 /// The part of the load of a group.
 const LOAD: (f64, f64) = (0.0, 1_000.0);
 
@@ -105,7 +107,7 @@ impl Reader<'_, '_> {
         let remedy = "name the nodes that may host the group, the most preferred first, like [\"n1\", \"n2\"]";
         let Some(node) = fields.need("owners", remedy) else { return Vec::new() };
         let mut owners: Vec<NodeId> = Vec::new();
-        let listed = walk.list(node, &name, (1, 64)).unwrap_or_default();
+        let listed = walk.list(node, &name, (1, OWNERS_MOST)).unwrap_or_default();
         // Without nodes there is nothing to compare with, and that was told.
         for node in listed.iter().filter(|_| !self.nodes.is_empty()) {
             let found = one_called(walk, node, &name, self.nodes, "the nodes of the cluster");
@@ -130,8 +132,8 @@ impl Reader<'_, '_> {
         one_called(self.walk, node, &name, &known, "its owners").map_or(first, |at| owners[at])
     }
 
-    /// The kinds of its resources, in the order of the list.
-    fn resources(&self, fields: &mut Fields<'_, '_>) -> Vec<Kind> {
+    /// Its resources, in the order of the list.
+    fn resources(&self, fields: &mut Fields<'_, '_>) -> Resources {
         let walk = self.walk;
         let has = |name: &str| match name {
             "smtp" => self.services.smtp.is_some(),
@@ -141,26 +143,27 @@ impl Reader<'_, '_> {
         };
         let name = fields.path("resources");
         let Some(node) = fields.take("resources") else {
-            return KINDS.into_iter().filter(|(name, kind, _)| *kind != ResourceKind::Other && has(name)).collect();
+            let usual = KINDS.into_iter().filter(|(name, kind, _)| *kind != ResourceKind::Other && has(name));
+            return Resources { kinds: usual.collect(), complete: true };
         };
-        let mut kinds: Vec<Kind> = Vec::new();
-        for node in walk.list(node, &name, (1, KINDS.len() * 2)).unwrap_or_default() {
-            let known = KINDS.map(|(name, ..)| name);
-            let Some(at) = one_called(walk, node, &name, &known, "the resources that a group may have") else {
+        let listed = walk.list(node, &name, (1, KINDS.len()));
+        let mut own = Resources { kinds: Vec::new(), complete: listed.is_some() };
+        for node in listed.unwrap_or_default() {
+            let found = one_called(walk, node, &name, &KINDS.map(|(name, ..)| name), "the resources of a group");
+            let Some((found, ..)) = found.map(|at| KINDS[at]) else {
+                own.complete = false;
                 continue;
             };
-            let (found, ..) = KINDS[at];
             if !has(found) {
                 let message = format!("{name} names `{found}`, which this scenario does not have");
                 walk.error(&node.origin, message, format!("give a section [{found}], or remove it"));
             }
-            if kinds.iter().any(|(other, ..)| *other == found) {
-                walk.error(&node.origin, format!("{name} names `{found}` twice"), "remove one of them");
-            } else {
-                kinds.push(KINDS[at]);
+            match own.place(found) {
+                Some(_) => walk.error(&node.origin, format!("{name} names `{found}` twice"), "remove one of them"),
+                None => own.kinds.extend(KINDS.into_iter().filter(|(known, ..)| *known == found)),
             }
         }
-        kinds
+        own
     }
 
     /// The resources with their numbers, from `[cluster.group.NAME.resource.NAME]` where one has its own.
@@ -168,20 +171,18 @@ impl Reader<'_, '_> {
         &self,
         fields: &mut Fields<'_, '_>,
         group: GroupId,
-        kinds: &[Kind],
+        resources: &Resources,
         depends: &[Vec<usize>],
         all: &mut Groups,
     ) {
         let walk = self.walk;
         let name = fields.path("resource");
         let sections = fields.take("resource").and_then(|node| walk.entries(node, &name)).unwrap_or_default();
-        for entry in sections.iter().filter(|entry| !kinds.iter().any(|(known, ..)| *known == entry.key)) {
-            let message = format!("{name} has `{}`, which is none of the group's resources", shortened(&entry.key));
-            let known: Vec<&str> = kinds.iter().map(|(known, ..)| *known).collect();
-            walk.error(&entry.key_origin, message, format!("its resources are {}", known.join(", ")));
+        for entry in sections {
+            resources.called(walk, &written(entry), &name);
         }
         let first = all.resources.len();
-        for (at, (kind_name, kind, display)) in kinds.iter().enumerate() {
+        for (at, (kind_name, kind, display)) in resources.kinds.iter().enumerate() {
             let watched = *kind != ResourceKind::Other;
             let mut numbers = self.policies.clone();
             let mut shown = display.to_string();
@@ -191,11 +192,6 @@ impl Reader<'_, '_> {
                 shown = own.take("display_name").and_then(|node| walk.name(node, &display)).map_or(shown, String::from);
                 numbers::of_resource(&mut own, &mut numbers, watched);
                 own.finish();
-            }
-            if numbers.online_takes > numbers.pending_timeout {
-                let message = format!("{name}.{kind_name} never comes online: that takes longer than pending_timeout");
-                let origin = own.map_or(fields.origin, |entry| &entry.key_origin);
-                walk.warning(origin, message, "lower online_takes, or raise pending_timeout");
             }
             all.resources.push(ResourceSpec {
                 name: kind_name.to_string(),
@@ -217,7 +213,33 @@ impl Reader<'_, '_> {
     }
 }
 
-type Kind = (&'static str, ResourceKind, &'static str);
+/// The resources of one group.
+struct Resources {
+    kinds: Vec<(&'static str, ResourceKind, &'static str)>,
+    /// Whether the list of them was read without a mistake.
+    complete: bool,
+}
+
+impl Resources {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.kinds.iter().position(|(known, ..)| *known == name)
+    }
+
+    /// The place of the resource that `node` names. Where the list itself is wrong, one that is not in it is no news.
+    fn called(&self, walk: &Walk<'_>, node: &Node, name: &str) -> Option<usize> {
+        let own: Vec<&str> = self.kinds.iter().map(|(known, ..)| *known).collect();
+        if self.complete {
+            return one_called(walk, node, name, &own, "the group's resources");
+        }
+        let all = KINDS.map(|(known, ..)| known);
+        self.place(all[one_called(walk, node, name, &all, "the resources of a group")?])
+    }
+}
+
+/// The name of a field as if it were a value.
+fn written(entry: &Entry) -> Node {
+    Node { value: Value::Text(entry.key.clone()), origin: entry.key_origin.clone() }
+}
 
 fn watch(numbers: &Policies) -> Watch {
     match numbers.watch {
@@ -233,19 +255,16 @@ fn watch(numbers: &Policies) -> Watch {
 }
 
 /// `depends_on = { pop3 = ["store"] }`: for each resource, the places of those that must be online before it.
-fn depends_on(fields: &mut Fields<'_, '_>, kinds: &[Kind]) -> Vec<Vec<usize>> {
+fn depends_on(fields: &mut Fields<'_, '_>, own: &Resources) -> Vec<Vec<usize>> {
     let walk = fields.walk;
-    let mut depends = vec![Vec::new(); kinds.len()];
+    let mut depends = vec![Vec::new(); own.kinds.len()];
     let name = fields.path("depends_on");
     let Some(node) = fields.take("depends_on") else { return depends };
-    let known: Vec<&str> = kinds.iter().map(|(known, ..)| *known).collect();
     for entry in walk.entries(node, &name).unwrap_or_default() {
-        let own = format!("{name}.{}", entry.key);
-        let key = Node { value: super::super::tree::Value::Text(entry.key.clone()), origin: entry.key_origin.clone() };
-        let resource = one_called(walk, &key, &name, &known, "the group's resources");
-        for node in walk.list(&entry.node, &own, (0, kinds.len().max(1))).unwrap_or_default() {
-            let on = one_called(walk, node, &own, &known, "the group's resources");
-            if let (Some(resource), Some(on)) = (resource, on)
+        let resource = own.called(walk, &written(entry), &name);
+        let path = format!("{name}.{}", entry.key);
+        for node in walk.list(&entry.node, &path, (0, KINDS.len())).unwrap_or_default() {
+            if let (Some(on), Some(resource)) = (own.called(walk, node, &path), resource)
                 && !depends[resource].contains(&on)
             {
                 depends[resource].push(on);
@@ -253,7 +272,7 @@ fn depends_on(fields: &mut Fields<'_, '_>, kinds: &[Kind]) -> Vec<Vec<usize>> {
         }
     }
     if let Some(circle) = circle(&depends) {
-        let names: Vec<&str> = circle.iter().map(|at| known[*at]).collect();
+        let names: Vec<&str> = circle.iter().map(|at| own.kinds[*at].0).collect();
         let message = format!("{name} goes in a circle: {}", names.join(" -> "));
         walk.error(&node.origin, message, "remove one of the steps: none of them could be the first to come online");
         // Whoever goes on with this would go round and round.

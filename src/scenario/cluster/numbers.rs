@@ -50,6 +50,12 @@ pub(super) fn of_resource(fields: &mut Fields<'_, '_>, numbers: &mut Policies, w
     }
     time(fields, "online_takes", Nanos::ZERO, &mut numbers.online_takes);
     time(fields, "offline_takes", Nanos::ZERO, &mut numbers.offline_takes);
+    let said = fields.peek("online_takes").or(fields.peek("pending_timeout"));
+    if let Some(node) = said.filter(|_| numbers.online_takes > numbers.pending_timeout) {
+        let message =
+            format!("what is in {} never comes online: that takes longer than pending_timeout", fields.name());
+        fields.walk.warning(&node.origin, message, "lower online_takes, or raise pending_timeout");
+    }
 }
 
 /// How a resource is watched, and the times of that way only.
@@ -67,9 +73,7 @@ fn watch(fields: &mut Fields<'_, '_>, numbers: &mut Policies) {
     ];
     let own = WATCHES.iter().find(|(_, kind)| *kind == numbers.watch).map_or("", |(name, _)| name);
     for (key, kind, value) in times {
-        if kind != numbers.watch
-            && let Some(node) = fields.take(key)
-        {
+        if let Some(node) = fields.peek(key).filter(|_| kind != numbers.watch) {
             let message = format!("{} does not go with watch = \"{own}\"", fields.path(key));
             fields.walk.error(&node.origin, message, "remove it, or choose the other way of watching");
         }
@@ -82,7 +86,7 @@ pub(super) fn of_group(fields: &mut Fields<'_, '_>, numbers: &mut Policies) {
     threshold(fields, "failover_threshold", &mut numbers.failover_threshold);
     period(fields, "failover_period", &mut numbers.failover_period);
     if numbers.failover_period > FAILOVER_PERIOD_MOST
-        && let Some(node) = fields.take("failover_period")
+        && let Some(node) = fields.peek("failover_period")
     {
         let message = format!("{} is {}, and at most 1193h are accepted", fields.path("failover_period"), node.shown());
         fields.walk.error(&node.origin, message, "lower it");

@@ -65,7 +65,7 @@ impl Cluster<'_> {
         let name = format!("load.{}.groups", entry.key);
         let known: Vec<&str> = self.spec.groups.iter().map(|group| group.name.as_str()).collect();
         let mut found = Vec::new();
-        for node in walk.list(node, &name, (1, 64)).unwrap_or_default() {
+        for node in walk.list(node, &name, (1, self.spec.groups.len().max(1))).unwrap_or_default() {
             let Some(at) = one_called(walk, node, &name, &known, "the groups of the cluster") else { continue };
             if found.contains(&at) {
                 walk.error(&node.origin, format!("{name} names `{}` twice", known[at]), "remove one of them");
