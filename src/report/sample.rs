@@ -263,7 +263,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
     assert_eq!(summary.violations, Vec::<String>::new());
     let plan = Arc::new(plan(name, settings));
     VariantReport {
-        asserts: threshold::check(&plan, &summary, None),
+        asserts: threshold::check(&plan, &summary, None, None),
         plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
@@ -286,6 +286,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         ],
         pilot: None,
         replicated: None,
+        cluster: None,
     }
 }
 
