@@ -81,6 +81,11 @@ pub struct ClusterFigures {
 const KINDS: [(ResourceKind, &str); 3] =
     [(ResourceKind::Pop3, "pop3"), (ResourceKind::Imap4, "imap4"), (ResourceKind::Smtp, "smtp")];
 
+/// The name of the time in which POP3 and IMAP4 were unavailable, over all groups, among the figures that are listed.
+pub const USERS_UNAVAILABLE: &str = "users.unavailable_s";
+/// The same for what the moves of groups took of it by themselves.
+pub const USERS_BY_MOVES: &str = "users.unavailable_by_failover_s";
+
 impl ClusterFigures {
     /// From what happened and the figures of the classes. `users` has for each resource the class that its users wait in,
     /// `probes` that of its probes.
@@ -130,11 +135,10 @@ impl ClusterFigures {
         }
     }
 
-    /// What users of POP3 and IMAP4 went through, over all groups; its name is for nobody.
-    #[must_use]
-    pub fn users(&self) -> ServiceTime {
+    /// What users of POP3 and IMAP4 went through, over all groups.
+    fn users(&self) -> ServiceTime {
         let of_users = |service: &&ServiceTime| !service.is_total && service.kind != ResourceKind::Smtp;
-        sum(String::new(), ResourceKind::Other, self.services.iter().filter(of_users))
+        sum("users".to_string(), ResourceKind::Other, self.services.iter().filter(of_users))
     }
 
     /// Every figure of which estimates are made over several runs, under its name with its unit.
@@ -149,7 +153,8 @@ impl ClusterFigures {
             ("messages_delayed", self.messages_delayed),
         ];
         let counts = counts.into_iter().map(|(name, count)| (name.to_string(), count as f64));
-        let times = self.services.iter().flat_map(|service| {
+        let users = self.users();
+        let times = std::iter::once(&users).chain(&self.services).flat_map(|service| {
             let seconds = |time: Nanos| time.as_secs_f64();
             [
                 (format!("{}.unavailable_s", service.name), seconds(service.unavailable())),
@@ -236,13 +241,9 @@ pub fn marked(moments: &[Nanos], end: Nanos, columns: usize) -> Vec<bool> {
     marks
 }
 
-/// When the stretch number `at` of `columns` begins.
+/// In which of `columns` stretches of a run a moment lies.
 #[must_use]
-pub fn begin_of(at: usize, end: Nanos, columns: usize) -> Nanos {
-    Nanos((u128::from(end.0) * at as u128 / columns.max(1) as u128) as u64)
-}
-
-fn column(at: Nanos, end: Nanos, columns: usize) -> usize {
+pub fn column(at: Nanos, end: Nanos, columns: usize) -> usize {
     let place = u128::from(at.0) * columns as u128 / u128::from(end.0.max(1));
     (place as usize).min(columns.saturating_sub(1))
 }
@@ -258,7 +259,6 @@ mod tests {
         assert_eq!(shown, [Some('u'), Some('d'), Some('u'), Some('d')]);
         let moments = [0, 9, 39, 40].map(Nanos::from_secs);
         assert_eq!(marked(&moments, Nanos::from_secs(40), 4), [true, false, false, true]);
-        assert_eq!(begin_of(3, Nanos::from_secs(40), 4), Nanos::from_secs(30));
         // A run that ended as it began has no length to divide.
         assert_eq!(in_columns(&lane[..1], Nanos::ZERO, 2, |_| 0)[0], Some('u'));
     }

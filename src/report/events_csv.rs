@@ -48,3 +48,33 @@ pub fn events_dropped(report: &Report) -> u64 {
 fn clock_with_ms(at: Nanos) -> String {
     format!("{}.{:03}", clock(at), at.0 / 1_000_000 % 1_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{compared, on_cluster, report};
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let told = report(vec![on_cluster("a, \"b\"", Nanos::ZERO, false), on_cluster("quiet", Nanos::ZERO, true)]);
+        let bytes = events_csv(&told);
+        let mut rows = csv::Reader::from_reader(bytes.as_slice());
+        assert_eq!(rows.headers().expect("there is a head").iter().collect::<Vec<_>>(), COLUMNS);
+        let rows: Vec<csv::StringRecord> = rows.records().map(|row| row.expect("it is whole")).collect();
+        let found = told.variants[0].cluster.as_ref().expect("it is on a cluster");
+        assert_eq!(rows.len(), found.happened.cluster.events.len());
+        let expected = [
+            "a, \"b\"",
+            "00:03:50.000",
+            "n1",
+            "Error",
+            "MSExchangeCluster",
+            "2074",
+            "(4)",
+            "Exchange POP3 Virtual Server Instance - (VIRTUAL SERVER 1): Cluster Service failed the isalive checking for the \
+             resource",
+        ];
+        assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected);
+        assert_eq!(events_csv(&compared()), b"variant,time,node,type,source,id,category,text\n");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Not a run: who waits how long is written down here, not decided by a policy.
 
+mod cluster;
+
 use std::sync::Arc;
 
 use super::{Gravity, MeanWait, Notice, Report, VariantReport, threshold};
@@ -26,6 +28,8 @@ use crate::workload::faults::{Effect, Fault, Target};
 use crate::workload::journey::{
     Arrivals, Branch, Journey, LoadSpec, Phase, PhaseKind, ScriptStep, Source, Stage, Then, Times,
 };
+
+pub(super) use cluster::on_cluster;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =

@@ -8,7 +8,7 @@ use super::super::{ClusterReport, Report, VariantReport};
 use super::figures::ABSENT;
 use super::names;
 use super::replications::{interval, value};
-use crate::metrics::failover::{ClusterFigures, begin_of, in_columns, marked};
+use crate::metrics::failover::{ClusterFigures, column, in_columns, marked};
 use crate::models::cluster::events::Kind;
 use crate::models::cluster::spec::{GroupId, NodeId};
 use crate::models::cluster::{GroupState, NodeState};
@@ -19,6 +19,8 @@ use crate::time::Nanos;
 const EVENTS_TOLD: usize = 12;
 /// Columns between two marks of the time axis, at least.
 const MARK_LEAST: usize = 12;
+/// Times between two marks of the axis, in seconds, of which the least is used that leaves room.
+const STEPS: [u64; 16] = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400];
 
 fn clusters(report: &Report) -> impl Iterator<Item = (&VariantReport, &ClusterPlan, &ClusterReport)> {
     report.variants.iter().filter_map(|v| v.on_cluster().map(|(plan, found)| (v, plan, found)))
@@ -185,13 +187,17 @@ fn time_line(plan: &ClusterPlan, found: &ClusterReport, width: usize) -> String 
     out
 }
 
-/// Times above the lanes; each begins over the column that begins then.
+/// Times above the lanes; each begins over the column in which it lies.
 fn axis(end: Nanos, room: usize) -> String {
-    let marks = (room / MARK_LEAST).clamp(1, 8);
-    let mut line = String::new();
-    for at in (0..marks).map(|mark| room * mark / marks) {
-        line.push_str(&" ".repeat(at.saturating_sub(columns(&line))));
-        line.push_str(&clock(begin_of(at, end, room)));
+    let step = STEPS.into_iter().map(Nanos::from_secs).find(|step| column(*step, end, room) >= MARK_LEAST);
+    let mut line = clock(Nanos::ZERO);
+    let Some(step) = step else { return line };
+    for at in (1..).map(|number| Nanos(step.0 * number)).take_while(|at| *at < end) {
+        let place = column(at, end, room);
+        if place + MARK_LEAST <= room {
+            line.push_str(&" ".repeat(place.saturating_sub(columns(&line))));
+            line.push_str(&clock(at));
+        }
     }
     line
 }
@@ -278,4 +284,61 @@ pub(super) fn events(report: &Report, width: usize) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::format::{columns, paint};
+    use super::super::super::sample::{compared, on_cluster, report};
+    use super::*;
+
+    fn both() -> Report {
+        report(vec![on_cluster("untuned", Nanos::from_secs(40), false), on_cluster("tuned", Nanos::ZERO, true)])
+    }
+
+    #[test]
+    fn the_time_line_shows_a_restart_a_dead_node_and_the_way_home() {
+        let text = paint(&time_lines(&report(vec![on_cluster("untuned", Nanos::ZERO, false)]), 68), false);
+        let lanes: Vec<&str> = text.lines().take(5).collect();
+        // One column is 10 s. POP3 fails 180 s after the answer at 50 s.
+        let expected = [
+            "        00:00:00    00:02:00    00:04:00    00:06:00    00:08:00",
+            "n1      ........................................XXXXXXXXXX..........",
+            "n2      ............................................................",
+            "evs1    AAAAAAAAAAAAAAAAAAAAAAAaaaAAAAAAAAAAAAAAbbBBBBBBBBaaaAAAAAAA",
+            "probes         !!!!!!!!!!!!!!!!",
+        ];
+        assert_eq!(lanes, expected, "{text}");
+        assert!(text.contains("A n1, B n2"), "{text}");
+    }
+
+    #[test]
+    fn every_part_is_there_fits_and_leaves_a_report_without_a_cluster_alone() {
+        for width in [48, 60, 80, 132] {
+            for part in [cluster, time_lines, unavailable, events] {
+                let text = part(&both(), width);
+                assert!(!text.is_empty());
+                assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
+                assert_eq!(part(&compared(), width), "");
+            }
+        }
+        let text = paint(&(cluster(&both(), 100) + &unavailable(&both(), 100) + &events(&both(), 100)), false);
+        for part in
+            ["failovers of groups      1", "evs1.pop3", "n1 Error MSExchangeCluster 2074: Exchange POP3", "no entries"]
+        {
+            assert!(text.contains(part), "no `{part}`:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_log_is_told_by_its_first_entries() {
+        let mut report = both();
+        let found = report.variants[0].cluster.as_mut().expect("it is on a cluster");
+        let one = found.happened.cluster.events[0];
+        found.happened.cluster.events = vec![one; 1_500];
+        found.happened.cluster.events_dropped = 7;
+        let text = paint(&events(&report, 200), false);
+        assert_eq!(text.matches("2074").count(), EVENTS_TOLD);
+        assert!(text.contains("and 1,495 more; --events FILE.csv"), "{text}");
+    }
 }
