@@ -12,8 +12,8 @@ use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::Summary;
-use crate::metrics::failover::FailoverSummary;
 use crate::metrics::backlog::Backlog;
+use crate::metrics::failover::FailoverSummary;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
@@ -222,7 +222,9 @@ impl Crowd {
     /// The class of an item that is about to be submitted.
     pub(super) fn class(&self, key: ItemKey) -> ClassId {
         match place(&self.slots, key) {
-            Some(Place::Coming(item, _) | Place::Waiting(item, ..) | Place::InService(item, ..)) => self.floor.class(item),
+            Some(Place::Coming(item, _) | Place::Waiting(item, ..) | Place::InService(item, ..)) => {
+                self.floor.class(item)
+            }
             _ => unreachable!("the key names an item"),
         }
     }

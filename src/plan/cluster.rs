@@ -61,6 +61,20 @@ impl ClusterPlan {
     }
 }
 
+impl ClusterPlan {
+    /// For each resource the class in which its users wait: that of a protocol's commands, or of inbound SMTP.
+    #[must_use]
+    pub fn classes_of_users(&self, classes: &[ClassPlan]) -> Vec<Option<ClassId>> {
+        let mut found = vec![None; self.spec.resources.len()];
+        for (at, (class, resource)) in classes.iter().zip(&self.resource_of).enumerate() {
+            if let (Role::Protocol | Role::SmtpIn, Some(resource)) = (class.role, resource) {
+                found[resource.index()] = Some(ClassId(at as u16));
+            }
+        }
+        found
+    }
+}
+
 impl NodePlan {
     /// A node with its pool, for classes whose kinds are the same on every node.
     #[must_use]

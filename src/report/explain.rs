@@ -9,6 +9,8 @@ use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
 use super::table::Grid;
 use super::text::{LEAST_WIDTH, assumptions, pool_facts, section};
 use crate::ids::{ClassId, DependencyId};
+use crate::models::cluster::spec::{NodeId, Watch};
+use crate::plan::cluster::ClusterPlan;
 use crate::plan::{Plan, Role, Warmup};
 use crate::policy::dispatch::Kind;
 use crate::time::Nanos;
@@ -34,6 +36,9 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
         Warmup::Given(time) => out.push_str(&wrap("warm-up   ", &format!("{time}, not measured"), width)),
         Warmup::Auto(_) => out.push_str(&wrap("warm-up   ", "chosen before the run, by pilot runs", width)),
     }
+    if let Some(cluster) = &first.cluster {
+        out.push_str(&wrap("cluster   ", &cluster_text(cluster), width));
+    }
     // A node of a cluster is a server of its own, with the groups that start on it.
     let servers: Vec<Plan> = plans.iter().flat_map(Plan::servers_at_start).collect();
     let servers: Vec<&Plan> = servers.iter().collect();
@@ -55,6 +60,31 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
         out.push_str(text);
     }
     paint(&out, false)
+}
+
+/// Who is where at the begin, and when a service counts as failed.
+fn cluster_text(cluster: &ClusterPlan) -> String {
+    let spec = &cluster.spec;
+    let node = |id: &NodeId| plain(&spec.nodes[id.index()]);
+    let groups = spec.groups.iter().map(|group| {
+        let others = group.owners.iter().filter(|owner| **owner != group.starts_on).map(node);
+        let others = others.collect::<Vec<_>>().join(", ");
+        let moves = if others.is_empty() { "it has no other owner".into() } else { format!("else on {others}") };
+        format!("{} starts on {} ({moves})", plain(&group.name), node(&group.starts_on))
+    });
+    let groups = groups.collect::<Vec<_>>().join("; ");
+    let watch = spec.resources.iter().find_map(|resource| resource.watch);
+    let watch = watch.map_or("no service is probed".to_string(), |watch| match watch {
+        Watch::Monitor { every, is_alive_timeout } => {
+            format!("every {every} a probe asks a service for a thread; unanswered for {is_alive_timeout}, it fails")
+        }
+        Watch::Generic { is_alive_every, answer_within, .. } => {
+            format!(
+                "every {is_alive_every} a probe asks a service for a thread; unanswered for {answer_within}, it fails"
+            )
+        }
+    });
+    format!("{}: {groups}. Of the first service: {watch}.", counted(spec.nodes.len() as u64, "node"))
 }
 
 /// Machine and pool, with the steps of the computation.

@@ -121,6 +121,12 @@ pub(super) fn micros(us: f64) -> String {
     Nanos::from_f64(us * 1e3).to_string()
 }
 
+/// A moment of the run as a clock shows it: `03:12:07`.
+pub(super) fn clock(at: Nanos) -> String {
+    let s = at.0 / 1_000_000_000;
+    format!("{:02}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+}
+
 /// A bucket's edge: `500 us`, `2 ms`, `50 s`, without needless digits.
 pub(super) fn edge(us: u64) -> String {
     match us {

@@ -2,6 +2,8 @@
 //!
 //! Not a run: who waits how long is written down here, not decided by a policy.
 
+mod cluster;
+
 use std::sync::Arc;
 
 use super::{Gravity, MeanWait, Notice, Report, VariantReport, threshold};
@@ -26,6 +28,8 @@ use crate::workload::faults::{Effect, Fault, Target};
 use crate::workload::journey::{
     Arrivals, Branch, Journey, LoadSpec, Phase, PhaseKind, ScriptStep, Source, Stage, Then, Times,
 };
+
+pub(super) use cluster::on_cluster;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =
@@ -263,7 +267,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
     assert_eq!(summary.violations, Vec::<String>::new());
     let plan = Arc::new(plan(name, settings));
     VariantReport {
-        asserts: threshold::check(&plan, &summary, None),
+        asserts: threshold::check(&plan, &summary, None, None),
         plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
@@ -286,6 +290,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         ],
         pilot: None,
         replicated: None,
+        cluster: None,
     }
 }
 

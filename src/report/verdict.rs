@@ -4,6 +4,7 @@
 //! others, and judged by its protocols. Of several runs it speaks with intervals, and of differences by the variants'
 //! names (`verdict/replicated.rs`). Called by `text` and `json`.
 
+mod cluster;
 mod replicated;
 
 use std::collections::BTreeSet;
@@ -89,6 +90,10 @@ pub fn sentence(report: &Report) -> String {
     let differences = replicated::differences(report).filter(|_| verdicts.len() <= TOLD_ONE_BY_ONE);
     let told = match differences {
         Some(differences) => format!("{}; so {differences}", told.trim_end_matches('.')),
+        None => told,
+    };
+    let told = match cluster::clause(report) {
+        Some(clause) => format!("{}; {clause}", told.trim_end_matches('.')),
         None => told,
     };
     let told = format!("{}.", told.trim_end_matches('.'));

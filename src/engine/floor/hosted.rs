@@ -136,7 +136,11 @@ impl<N: Ord + Copy> Floor<N> {
     }
 
     /// A resource is online on a node: the messages that were kept for it, to be submitted there.
-    pub(in crate::engine) fn open_resource(&mut self, resource: ResourceId, node: NodeId) -> Vec<(ClassId, PackedItem)> {
+    pub(in crate::engine) fn open_resource(
+        &mut self,
+        resource: ResourceId,
+        node: NodeId,
+    ) -> Vec<(ClassId, PackedItem)> {
         let opened = self.hosting().open(resource, node);
         for class in self.classes_of(resource) {
             self.metrics.is_on(class, node.0);

@@ -291,13 +291,7 @@ impl Machine {
     }
 
     /// A `cpu` phase: the thread takes a processor and keeps it. `true`: the run is over.
-    fn hold_processor(
-        &self,
-        processors: &SharedProcessors,
-        item: Option<&Item>,
-        at: &mut Nanos,
-        time: Nanos,
-    ) -> bool {
+    fn hold_processor(&self, processors: &SharedProcessors, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
         let Some(grant) = processors.acquire(&self.clock) else { return true };
         if grant.began > grant.asked {
             // The processor has been the thread's since it was given up to it, not since the thread noticed.

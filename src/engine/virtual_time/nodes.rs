@@ -227,4 +227,3 @@ impl Engine<'_> {
         debug_assert_eq!(laws, Default::default());
     }
 }
-

@@ -118,6 +118,27 @@ impl Entry {
         }
     }
 
+    /// The resource that it is about, if it is one.
+    #[must_use]
+    pub fn resource(&self) -> Option<ResourceId> {
+        match self.what {
+            What::FailedIsAlive(id) | What::FailedOnline(id) | What::FailedStartBit(id) => Some(id),
+            What::Restarted(id) | What::LeftFailed(id) | What::Retried(id) | What::Abandoned(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The group that it is about, if it is about one or a resource of one.
+    #[must_use]
+    pub fn group(&self, spec: &ClusterSpec) -> Option<GroupId> {
+        match self.what {
+            What::Moves { group, .. } | What::Arrives(group) | What::GivenUp(group) | What::NoOwner(group) => {
+                Some(group)
+            }
+            _ => self.resource().map(|id| spec.resources[id.index()].group),
+        }
+    }
+
     /// Its text.
     #[must_use]
     pub fn text(&self, spec: &ClusterSpec) -> String {

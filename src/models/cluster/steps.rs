@@ -215,7 +215,8 @@ impl Cluster {
                 self.memory.note(self.now, None, What::Retried(id));
                 continue;
             }
-            let went_unanswered = state.is_open && state.goal == Goal::Online && state.probes.has_failed(watch, self.now);
+            let went_unanswered =
+                state.is_open && state.goal == Goal::Online && state.probes.has_failed(watch, self.now);
             let is_late = state.state == ResourceState::OnlinePending && self.now >= state.step_too_long;
             let never_came = is_late && (self.now < self.resources[id.index()].step_ends || self.is_hung(id));
             if went_unanswered || never_came {

@@ -105,6 +105,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         violations: summary.violations.clone(),
         replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
         agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
+        cluster: variant.on_cluster().map(|(plan, found)| super::cluster::cluster(plan, found)),
     }
 }
 
@@ -274,6 +275,8 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         refused: class.outcomes.refused,
         lost: class.outcomes.lost,
         unfinished: class.outcomes.unfinished,
+        cut: variant.cluster.as_ref().map(|_| class.outcomes.cut),
+        unreachable: variant.cluster.as_ref().map(|_| class.outcomes.unreachable),
         wait_us: latency(&class.wait),
         wait_mean_interval: mean_interval(variant.mean_waits.get(id.index())),
         served_wait_us: latency(&class.started_wait),
@@ -386,7 +389,7 @@ fn timeline(variant: &VariantReport) -> wire::Timeline {
     }
 }
 
-fn seconds(time: Nanos) -> Finite {
+pub(super) fn seconds(time: Nanos) -> Finite {
     Finite(time.as_secs_f64())
 }
 
