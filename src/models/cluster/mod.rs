@@ -389,7 +389,10 @@ impl Cluster {
         for id in self.group_ids() {
             let spec = Arc::clone(&self.spec);
             let group = &spec.groups[id.index()];
-            if self.groups[id.index()].node.is_none() && group.owners.contains(&node) && !self.groups[id.index()].given_up {
+            if self.groups[id.index()].node.is_none()
+                && group.owners.contains(&node)
+                && !self.groups[id.index()].given_up
+            {
                 self.arrives(id, node, Cause::NodeDown, effects);
             } else if was_down && group.owners[0] == node && self.groups[id.index()].node != Some(node) {
                 self.groups[id.index()].failback_at = failback_time(group.failback, self.now);
