@@ -161,9 +161,15 @@ impl Crowd {
     /// The pool had no room for the item.
     pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
         let now = self.not_before(now);
-        let Some(Place::Coming(item, _)) = place(&self.slots, key).copied() else { return };
+        let Some(Place::Coming(item, counted)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
-        self.floor.refused(&item, now);
+        match counted {
+            Counted::No => self.floor.refused(&item, now),
+            Counted::Yes => {
+                let oldest = self.backlogs[self.floor.class(&item).index()].oldest();
+                self.floor.no_room_after_move(&item, oldest, now);
+            }
+        }
     }
 
     /// The client has given up, and the pool has let the item go.
@@ -191,14 +197,16 @@ impl Crowd {
     /// What the thread does in phase `phase` of the item, which begins at `at`.
     pub(super) fn work(&self, key: ItemKey, phase: u32, at: Nanos) -> Option<Work> {
         match place(&self.slots, key) {
-            Some(Place::InService(item, _, node)) => {
-                let work = self.floor.work(item, phase, at)?;
-                Some(match work {
-                    Work::Cpu(time) => Work::Cpu(self.floor.stretched(usize::from(*node), at, time)),
-                    Work::Wait(time) => Work::Wait(self.floor.stretched(usize::from(*node), at, time)),
-                })
-            }
+            Some(Place::InService(item, ..)) => self.floor.work(item, phase, at),
             _ => None,
+        }
+    }
+
+    /// How long `time` lasts that a thread works on the item from `at` on: the pool of its node may stand still.
+    pub(super) fn stretched(&self, key: ItemKey, at: Nanos, time: Nanos) -> Nanos {
+        match place(&self.slots, key) {
+            Some(Place::InService(_, _, node)) => self.floor.stretched(usize::from(*node), at, time),
+            _ => time,
         }
     }
 
@@ -270,6 +278,8 @@ impl Crowd {
                     }
                 }
                 Some(Due::GiveUp(..)) => {}
+                // The cluster's turn was before an item's.
+                None if self.floor.next_due() < end => {}
                 None => break,
             }
         }

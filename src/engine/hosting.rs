@@ -58,6 +58,8 @@ pub(super) struct Hosting {
     cluster: Cluster,
     effects: VecDeque<Effect>,
     scratch: Vec<Effect>,
+    /// What the cluster was last told: threads come in any order, and its time never goes back.
+    now: Nanos,
     classes: Vec<Class>,
     resources: Vec<Resource>,
     /// Probes that are out: the source and the number of their items.
@@ -90,6 +92,7 @@ impl Hosting {
             standstills: standstills(&cluster_plan),
             effects: effects.into(),
             scratch: Vec::new(),
+            now: Nanos::ZERO,
             cluster,
             plan: cluster_plan,
             sessions_cut: 0,
@@ -103,7 +106,8 @@ impl Hosting {
     }
 
     pub(super) fn tell(&mut self, now: Nanos, what: Stimulus) {
-        self.cluster.tell(now, what, &mut self.scratch);
+        self.now = self.now.max(now);
+        self.cluster.tell(self.now, what, &mut self.scratch);
         self.effects.extend(self.scratch.drain(..));
     }
 
@@ -145,9 +149,14 @@ impl Hosting {
         match resource.on {
             Some(node) => Place::Node(node.index()),
             None if !state.is_queue => Place::Away(Outcome::Unreachable),
-            None if waiting < state.max_waiting as u64 => Place::Disk,
+            None if self.has_room(class, waiting) => Place::Disk,
             None => Place::Away(Outcome::Refused),
         }
+    }
+
+    /// Whether a class that has `waiting` items has room for one more.
+    pub(super) fn has_room(&self, class: ClassId, waiting: u64) -> bool {
+        waiting < self.classes[class.index()].max_waiting as u64
     }
 
     /// A message waits on the shared disk.
@@ -215,6 +224,12 @@ impl Hosting {
     pub(super) fn started(&mut self, class: ClassId) {
         let resource = self.classes[class.index()].resource;
         self.resources[resource.index()].in_service += 1;
+    }
+
+    /// The thread of an item that was not abandoned is gone with its node.
+    pub(super) fn lost_with_node(&mut self, class: ClassId) {
+        let resource = self.classes[class.index()].resource;
+        self.resources[resource.index()].in_service -= 1;
     }
 
     /// Whether an item that was begun at `started` has been abandoned since.

@@ -48,7 +48,7 @@ pub struct RunOutput {
     pub panics: u64,
     /// Rows of logs used and skipped, one line each.
     pub trace_lines: Vec<String>,
-    /// The decision log, where one was asked for.
+    /// The decision log, where one was asked for. A cluster has one for each node, which only a [`Trace`] gets.
     pub log: Option<DecisionLog>,
 }
 

@@ -118,6 +118,8 @@ struct Node {
     /// No thread has been idle for too long before this.
     idle_check: Nanos,
     live: u32,
+    /// The name of its log, where decisions are traced.
+    log: u32,
 }
 
 struct Engine<'a> {
@@ -140,6 +142,8 @@ struct Engine<'a> {
     idle_timeout: Nanos,
     panics: u64,
     out_of_events: bool,
+    /// The policies of nodes that have died, for what they counted.
+    gone: Vec<Dispatch<PackedItem>>,
 }
 
 /// Why waiting items leave the policy.
@@ -168,9 +172,9 @@ pub fn observe(
     options: &Options<'_>,
     observer: Option<Box<dyn Observer>>,
 ) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
-    let log = (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions));
+    let log = (options.log_decisions > 0 && plan.cluster.is_none()).then(|| DecisionLog::new(options.log_decisions));
     let logs = log.is_some() || options.trace.is_some();
-    let (here, elsewhere) = nodes::of(plan);
+    let (here, elsewhere) = nodes::of(plan, options.trace.as_deref());
     let mut engine = Engine {
         plan,
         floor: Floor::new(plan)?,
@@ -187,6 +191,7 @@ pub fn observe(
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
         out_of_events: false,
+        gone: Vec::new(),
     };
     engine.floor.observe(observer);
     let interrupted = engine.run(options)?;
@@ -269,18 +274,24 @@ impl Engine<'_> {
         let in_service = |thread: &Thread| thread.item.map(|item| (thread.class, item.due, thread.since));
         let in_service: Vec<_> = nodes().flat_map(|node| node.threads.iter().filter_map(in_service)).collect();
         let (mut summary, failover) = self.floor.close(self.plan, end, waiting, in_service);
-        for node in self.elsewhere.nodes().chain([&self.here]) {
-            summary.violations.extend(node.dispatch.laws().lines());
+        for dispatch in self.policies() {
+            summary.violations.extend(dispatch.laws().lines());
         }
         (summary, failover)
+    }
+
+    /// Those of all nodes, of the ones that have died too.
+    fn policies(&self) -> impl Iterator<Item = &Dispatch<PackedItem>> {
+        let present = self.elsewhere.nodes().chain([&self.here]);
+        self.gone.iter().chain(present.map(|node| &node.dispatch))
     }
 
     /// What the policies counted, by class.
     fn counts(&self) -> Vec<ClassCounts> {
         let mut counts = vec![ClassCounts::default(); self.plan.classes.len()];
-        for node in self.elsewhere.nodes().chain([&self.here]) {
+        for dispatch in self.policies() {
             for (at, sum) in counts.iter_mut().enumerate() {
-                sum.add(&node.dispatch.class_counts(ClassId(at as u16)));
+                sum.add(&dispatch.class_counts(ClassId(at as u16)));
             }
         }
         counts
@@ -388,7 +399,7 @@ impl Engine<'_> {
             log.note(erased, &decisions);
         }
         if let Some(trace) = &self.trace {
-            trace.note(self.now, &LogLine::of(erased, &decisions));
+            trace.note_of(self.here.log, self.now, &LogLine::of(erased, &decisions));
         }
         for decision in decisions {
             self.to_do.put(decision);
@@ -406,6 +417,7 @@ impl Engine<'_> {
         if self.here.ended == Some(thread) {
             self.here.ended = None;
         }
+        let time = self.floor.stretched(self.elsewhere.here(), self.now, time);
         self.sequence += 1;
         self.here.ends.set(thread.index(), self.now + time, self.sequence);
     }
@@ -418,7 +430,6 @@ impl Engine<'_> {
         state.phase = phase + 1;
         match self.floor.work(item, phase, self.now) {
             Some(Work::Cpu(time)) => {
-                let time = self.floor.stretched(self.elsewhere.here(), self.now, time);
                 state.on_cpu = true;
                 if self.here.processors.acquire(thread) {
                     self.lasts(thread, time);
@@ -427,7 +438,6 @@ impl Engine<'_> {
                 }
             }
             Some(Work::Wait(time)) => {
-                let time = self.floor.stretched(self.elsewhere.here(), self.now, time);
                 state.on_cpu = false;
                 if self.tells_waits {
                     self.apply(Event::Blocks { thread });

@@ -71,7 +71,9 @@ impl Crowd {
 
     /// What is in service for a resource is lost to its clients; the threads go on.
     pub(in crate::engine) fn abandon(&mut self, resource: ResourceId, now: Nanos) {
-        let now = self.not_before(now);
+        // What is in service by now was begun before, and what is begun from now on was not: no two share a moment.
+        let now = self.not_before(now) + Nanos(1);
+        self.now = now;
         let classes = self.floor.classes_of(resource);
         let lost: Vec<PackedItem> = self
             .in_service()

@@ -116,21 +116,30 @@ impl<N: Ord + Copy> Floor<N> {
     /// An item in service is lost to its client, though a thread still holds it: a message is put back on its queue.
     pub(in crate::engine) fn abandons(&mut self, item: &PackedItem, now: Nanos) {
         let class = self.class(item);
-        if self.hosting().is_queue(class) {
-            let again = item.follower(item.stage, now);
-            self.metrics.arrived(class, now, now);
-            self.hosting().note_put_back();
-            self.hosting().keep(class, again);
-        } else {
+        if !self.hosting().is_queue(class) {
             self.hosting().note_cut(class);
             self.end(item, Outcome::Cut, now);
+            return;
         }
+        let (again, waiting) = (item.follower(item.stage, now), self.metrics.waiting(class));
+        if !self.hosting().has_room(class, waiting) {
+            // As with any other that comes to a full queue.
+            self.turned_away(&again, Outcome::Refused, now);
+            return;
+        }
+        self.metrics.arrived(class, now, now);
+        if self.observer.is_some() {
+            self.tell(&again.item(class), |observer, item| observer.arrived(item, now));
+        }
+        self.hosting().note_put_back();
+        self.hosting().keep(class, again);
     }
 
     /// The node is gone under the thread that served the item since `started`.
     pub(in crate::engine) fn lost_with_node(&mut self, class: ClassId, item: &PackedItem, started: Nanos, now: Nanos) {
         self.done(class, item, started, Outcome::Cut, now);
         if !self.hosting().is_abandoned(class, started) {
+            self.hosting().lost_with_node(class);
             self.abandons(item, now);
         }
     }
@@ -146,6 +155,12 @@ impl<N: Ord + Copy> Floor<N> {
             self.metrics.is_on(class, node.0);
         }
         opened
+    }
+
+    /// A message was kept for its service, and the pool on the node of now has no room for it. `oldest`: see
+    /// [`Floor::gave_up`].
+    pub(in crate::engine) fn no_room_after_move(&mut self, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
+        self.left(item, oldest, Outcome::Refused, now);
     }
 
     /// See [`Floor::finished`].

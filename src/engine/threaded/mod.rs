@@ -240,8 +240,11 @@ impl Machine {
             let work = self.floor.lock().work(key, phase, at);
             let ended = match work {
                 None => break,
-                Some(Work::Cpu(time)) => self.hold_processor(processors, item.as_ref(), &mut at, time),
-                Some(Work::Wait(time)) => blocking(|| self.hold_thread(&mut at, time)),
+                Some(Work::Cpu(time)) => self.hold_processor(processors, (key, item.as_ref()), &mut at, time),
+                Some(Work::Wait(time)) => {
+                    let time = self.stretched(key, at, time);
+                    blocking(|| self.hold_thread(&mut at, time))
+                }
             };
             if ended {
                 lost.armed = false;
@@ -278,6 +281,14 @@ impl Machine {
         }
     }
 
+    /// How long `time` from `at` on lasts for a thread that has the item: the pool of a node may stand still.
+    fn stretched(&self, key: ItemKey, at: Nanos, time: Nanos) -> Nanos {
+        if self.plan.cluster.is_none() {
+            return time;
+        }
+        self.floor.lock().stretched(key, at, time)
+    }
+
     /// A wait phase: the thread sleeps. `true`: the run is over.
     fn hold_thread(&self, at: &mut Nanos, time: Nanos) -> bool {
         let until = *at + time;
@@ -291,12 +302,19 @@ impl Machine {
     }
 
     /// A `cpu` phase: the thread takes a processor and keeps it. `true`: the run is over.
-    fn hold_processor(&self, processors: &SharedProcessors, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
+    fn hold_processor(
+        &self,
+        processors: &SharedProcessors,
+        (key, item): (ItemKey, Option<&Item>),
+        at: &mut Nanos,
+        time: Nanos,
+    ) -> bool {
         let Some(grant) = processors.acquire(&self.clock) else { return true };
         if grant.began > grant.asked {
             // The processor has been the thread's since it was given up to it, not since the thread noticed.
             *at = grant.began;
         }
+        let time = self.stretched(key, *at, time);
         let ended = if self.burn_cpu {
             let until = *at + time;
             while self.clock.now() < until && !self.clock.has_ended() {

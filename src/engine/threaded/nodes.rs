@@ -53,7 +53,7 @@ impl Nodes {
         let mut nodes = Nodes {
             clock: Arc::clone(clock),
             plan: Arc::clone(plan),
-            log_decisions: options.log_decisions,
+            log_decisions: if plan.cluster.is_none() { options.log_decisions } else { 0 },
             trace: options.trace.clone(),
             present: Vec::new(),
             gone: Mutex::new(Vec::new()),
@@ -74,7 +74,8 @@ impl Nodes {
         let mut builder = AtqPool::builder();
         if let Some(trace) = self.trace.clone() {
             let clock = Arc::clone(&self.clock);
-            builder = builder.on_decisions(move |line| trace.note(clock.now(), line));
+            let log = if self.plan.cluster.is_some() { trace.begins(at, 0) } else { 0 };
+            builder = builder.on_decisions(move |line| trace.note_of(log, clock.now(), line));
         }
         let (machine, shape) = match &self.plan.cluster {
             None => (&self.plan.machine, &self.plan.pool),

@@ -9,6 +9,8 @@ use crate::calendar::Calendar;
 use crate::models::cluster::Effect;
 use crate::models::cluster::spec::{NodeId, ResourceId};
 use crate::plan::Plan;
+use crate::plan::cluster::NodePlan;
+use crate::policy::decision_log::Trace;
 use crate::policy::dispatch::{Dispatch, Event, Rules, Ticket};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
@@ -30,7 +32,7 @@ pub(super) struct Elsewhere {
 type Moment = (Nanos, bool);
 
 impl Node {
-    fn new(rules: &Rules, processors: u32, number: u64) -> Node {
+    fn new(rules: &Rules, processors: u32, number: u64, log: u32) -> Node {
         let mut dispatch = Dispatch::new(rules);
         dispatch.number_next(number);
         Node {
@@ -41,7 +43,14 @@ impl Node {
             ended: None,
             idle_check: Nanos::MAX,
             live: 0,
+            log,
         }
+    }
+
+    /// A node of a cluster, whose log begins with it.
+    fn of_cluster(at: usize, plan: &NodePlan, number: u64, trace: Option<&dyn Trace>) -> Node {
+        let log = trace.map_or(0, |trace| trace.begins(at, number));
+        Node::new(&plan.rules, plan.machine.processors, number, log)
     }
 
     fn first(&self) -> Moment {
@@ -51,15 +60,13 @@ impl Node {
 }
 
 /// The nodes of a plan: the one that is here first, and the others.
-pub(super) fn of(plan: &Plan) -> (Node, Elsewhere) {
+pub(super) fn of(plan: &Plan, trace: Option<&dyn Trace>) -> (Node, Elsewhere) {
     let never = (Nanos::MAX, true);
     let Some(cluster) = &plan.cluster else {
-        let here = Node::new(&plan.rules(), plan.machine.processors, 0);
+        let here = Node::new(&plan.rules(), plan.machine.processors, 0, 0);
         return (here, Elsewhere { nodes: vec![None], here: 0, first: (never, 0) });
     };
-    let node = |(at, node): (usize, &crate::plan::cluster::NodePlan)| {
-        Some(Node::new(&node.rules, node.machine.processors, at as u64 * NUMBERS_OF_A_NODE))
-    };
+    let node = |(at, node): (usize, &NodePlan)| Some(Node::of_cluster(at, node, at as u64 * NUMBERS_OF_A_NODE, trace));
     let mut nodes: Vec<Option<Node>> = cluster.nodes.iter().enumerate().map(node).collect();
     let here = nodes[0].take().expect("a cluster has nodes");
     (here, Elsewhere { nodes, here: 0, first: (never, 0) })
@@ -149,13 +156,16 @@ impl Engine<'_> {
             Effect::Close { resource, node, .. } => self.close_resource(resource, node),
             Effect::Abandon { resource, .. } => self.abandon(resource),
             Effect::Open { resource, node } => {
+                self.go_to(node.index());
+                // All are queued before the first begins: whoever then asks for the oldest finds it.
                 for (class, item) in self.floor.open_resource(resource, node) {
-                    self.go_to(node.index());
                     self.apply(Event::Submit { class, job: item });
-                    // It has waited all the time, and it has a place.
-                    let _ = self.to_do.answer.take();
-                    self.settle();
+                    if let Some(super::Answer::Refused) = self.to_do.answer.take() {
+                        let oldest = self.oldest(class);
+                        self.floor.no_room_after_move(&item, oldest, self.now);
+                    }
                 }
+                self.settle();
             }
             Effect::NodeDown { node } => self.node_down(node),
             Effect::NodeHangs { node } => self.limit(node, 0),
@@ -210,7 +220,8 @@ impl Engine<'_> {
         self.go_to(node.index());
         let cluster = self.plan.cluster.as_ref().expect("a cluster has decided");
         let plan = &cluster.nodes[node.index()];
-        let fresh = Node::new(&plan.rules, plan.machine.processors, self.here.dispatch.next_number());
+        let number = self.here.dispatch.next_number();
+        let fresh = Node::of_cluster(node.index(), plan, number, self.trace.as_deref());
         let gone = std::mem::replace(&mut self.here, fresh);
         self.count_threads();
         let in_service = |thread: &Thread| Some((thread.item?, thread.class, thread.since));
@@ -223,7 +234,6 @@ impl Engine<'_> {
             let next = waiting.get(at + 1).filter(|next| self.floor.class(next) == class);
             self.floor.closes_out(item, next.map(|next| next.due), self.now);
         }
-        let laws = gone.dispatch.laws();
-        debug_assert_eq!(laws, Default::default());
+        self.gone.push(gone.dispatch);
     }
 }

@@ -165,7 +165,13 @@ fn push<S: PartialEq>(lane: &mut Lane<S>, now: Nanos, state: S) {
     let has_room = lane.len() < KEPT;
     match lane.last_mut() {
         Some((_, last)) if *last == state => {}
-        Some((at, last)) if *at == now => *last = state,
+        Some((at, _)) if *at == now => {
+            lane.pop();
+            // What was left in the same moment is as if it had never been.
+            if lane.last().is_none_or(|(_, last)| *last != state) {
+                lane.push((now, state));
+            }
+        }
         _ if has_room => lane.push((now, state)),
         _ => {}
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::events::What;
 use super::memory::Cause;
 use super::spec::{GroupId, NodeId, ResourceId, ResourceKind, RestartAction};
-use super::{Cluster, Effect, Goal, GroupState, NodeState, ResourceState};
+use super::{Cluster, Effect, Goal, GroupState, NodeState, ResourceState, failback_time};
 use crate::time::Nanos;
 
 /// Whether one more is tolerated: fewer than `threshold` within `period`, which slides. What is exactly as old as the period
@@ -64,7 +64,13 @@ impl Cluster {
             let watched = if state.is_open { state.probes.deadline(watch) } else { Nanos::MAX };
             step.min(watched).min(state.retry_at)
         };
-        let failback = self.groups.iter().map(|group| group.failback_at).min().unwrap_or(Nanos::MAX);
+        let failback = self
+            .groups
+            .iter()
+            .filter(|group| !group.given_up)
+            .map(|group| group.failback_at)
+            .min()
+            .unwrap_or(Nanos::MAX);
         self.resource_ids().map(resource).min().unwrap_or(Nanos::MAX).min(fault).min(failback)
     }
 
@@ -184,7 +190,10 @@ impl Cluster {
         if back {
             for id in bouncing {
                 let state = &mut self.resources[id.index()];
-                (state.bounces, state.goal) = (false, Goal::Online);
+                state.bounces = false;
+                if !self.is_held(id) {
+                    self.resources[id.index()].goal = Goal::Online;
+                }
             }
         }
         back
@@ -207,18 +216,18 @@ impl Cluster {
     pub(super) fn failures(&mut self, effects: &mut Vec<Effect>) {
         for id in self.resource_ids() {
             let watch = self.spec.resources[id.index()].watch;
-            let state = &mut self.resources[id.index()];
-            if state.retry_at <= self.now {
-                state.retry_at = Nanos::MAX;
-                state.restarts.clear();
-                (state.goal, state.given_up) = (Goal::Online, false);
-                self.memory.note(self.now, None, What::Retried(id));
+            if self.resources[id.index()].retry_at <= self.now {
+                self.is_retried(id);
                 continue;
             }
-            let went_unanswered =
-                state.is_open && state.goal == Goal::Online && state.probes.has_failed(watch, self.now);
+            let state = &self.resources[id.index()];
+            // What is to go offline has been dealt with, perhaps in this same moment.
+            if state.goal == Goal::Offline {
+                continue;
+            }
+            let went_unanswered = state.is_open && state.probes.has_failed(watch, self.now);
             let is_late = state.state == ResourceState::OnlinePending && self.now >= state.step_too_long;
-            let never_came = is_late && (self.now < self.resources[id.index()].step_ends || self.is_hung(id));
+            let never_came = is_late && (self.now < state.step_ends || self.is_hung(id));
             if went_unanswered || never_came {
                 let what = if went_unanswered { What::FailedIsAlive(id) } else { What::FailedOnline(id) };
                 self.fails(id, what, effects);
@@ -238,9 +247,12 @@ impl Cluster {
         if restarts {
             self.memory.restarted(self.now, node, id);
             for each in self.with_dependents(id) {
-                let state = &mut self.resources[each.index()];
-                (state.goal, state.bounces) = (Goal::Offline, true);
-                self.memory.goes_off_for(self.now, each, Cause::Restart);
+                // What is left failed, or lacks what is, does not come back with it.
+                if !self.is_held(each) {
+                    let state = &mut self.resources[each.index()];
+                    (state.goal, state.bounces) = (Goal::Offline, true);
+                    self.memory.goes_off_for(self.now, each, Cause::Restart);
+                }
             }
         } else if own.restart_action == RestartAction::RestartNotify {
             self.group_fails(own.group, effects);
@@ -263,6 +275,25 @@ impl Cluster {
             at += 1;
         }
         found
+    }
+
+    /// Whether a resource stays offline, because it is left failed or depends on one that is.
+    fn is_held(&self, id: ResourceId) -> bool {
+        let depends_on = &self.spec.resources[id.index()].depends_on;
+        self.resources[id.index()].given_up || depends_on.iter().any(|on| self.is_held(*on))
+    }
+
+    /// `RetryPeriodOnFailure` is over: the resource comes back, and what went offline for want of it.
+    fn is_retried(&mut self, id: ResourceId) {
+        let state = &mut self.resources[id.index()];
+        (state.retry_at, state.given_up) = (Nanos::MAX, false);
+        state.restarts.clear();
+        self.memory.note(self.now, None, What::Retried(id));
+        for each in self.with_dependents(id) {
+            if !self.is_held(each) {
+                self.resources[each.index()].goal = Goal::Online;
+            }
+        }
     }
 
     /// The resource failed and its group stays: it goes offline, with what depends on it, until somebody tries again.
@@ -289,6 +320,7 @@ impl Cluster {
             for resource in self.resources_of(id) {
                 let state = &mut self.resources[resource.index()];
                 (state.goal, state.bounces, state.given_up) = (Goal::Offline, false, true);
+                state.retry_at = Nanos::MAX;
                 self.memory.goes_off_for(self.now, resource, Cause::LeftFailed);
             }
             return;
@@ -327,8 +359,12 @@ impl Cluster {
         effects.push(Effect::NodeDown { node });
         for id in self.group_ids() {
             if self.groups[id.index()].node == Some(node) {
+                let given_up = self.groups[id.index()].given_up;
                 for resource in self.resources_of(id) {
-                    self.memory.goes_off_for(self.now, resource, Cause::NodeDown);
+                    // What was given up is no more offline than it was.
+                    if !given_up {
+                        self.memory.goes_off_for(self.now, resource, Cause::NodeDown);
+                    }
                     self.close(resource, node, effects);
                     self.set_resource(resource, ResourceState::Offline);
                 }
@@ -338,17 +374,18 @@ impl Cluster {
         }
     }
 
-    /// The group's node is gone: the next owner takes it, if there is one.
+    /// The group's node is gone, or the one to which it went: the next owner takes it, if there is one. A node that it has
+    /// just left and that is still there is as good as one.
     fn leaves_its_node(&mut self, id: GroupId, effects: &mut Vec<Effect>) {
         if self.groups[id.index()].given_up {
             return;
         }
         let from = self.groups[id.index()].node;
-        let to = self.next_owner(id);
+        let to = self.next_owner(id).or(from.filter(|from| self.nodes[from.index()] != NodeState::Down));
         self.groups[id.index()].node = None;
         for resource in self.resources_of(id) {
             let state = &mut self.resources[resource.index()];
-            (state.goal, state.bounces) = (Goal::Offline, false);
+            (state.goal, state.bounces, state.retry_at) = (Goal::Offline, false, Nanos::MAX);
         }
         match to {
             Some(to) => {
@@ -362,7 +399,8 @@ impl Cluster {
     /// Groups whose time to go home has come, and that are well.
     pub(super) fn groups_go_home(&mut self, effects: &mut Vec<Effect>) {
         for id in self.group_ids() {
-            if self.groups[id.index()].failback_at > self.now {
+            // Nobody takes a group home that was given up.
+            if self.groups[id.index()].failback_at > self.now || self.groups[id.index()].given_up {
                 continue;
             }
             let home = self.spec.groups[id.index()].owners[0];
@@ -372,8 +410,9 @@ impl Cluster {
                 if is_well {
                     self.moves(id, Some(home), Cause::Failback, effects);
                 } else {
-                    // Guess: a group that is on its way goes home when it has arrived.
-                    self.groups[id.index()].failback_at = self.now + Nanos::SECOND;
+                    // Guess: a group that is on its way goes home when it has arrived, if that is still allowed then.
+                    let later = self.now + Nanos::SECOND;
+                    self.groups[id.index()].failback_at = failback_time(self.spec.groups[id.index()].failback, later);
                 }
             }
         }
