@@ -61,7 +61,8 @@ impl Cluster {
                 _ => Nanos::MAX,
             };
             let watch = self.spec.resources[id.index()].watch;
-            let watched = if state.is_open { state.probes.deadline(watch) } else { Nanos::MAX };
+            let wanted = state.goal == Goal::Online;
+            let watched = if state.is_open { state.probes.deadline(watch, wanted) } else { Nanos::MAX };
             step.min(watched).min(state.retry_at)
         };
         let failback = self
@@ -285,7 +286,13 @@ impl Cluster {
 
     /// `RetryPeriodOnFailure` is over: the resource comes back, and what went offline for want of it.
     fn is_retried(&mut self, id: ResourceId) {
+        let retry = self.spec.resources[id.index()].retry_after;
         let state = &mut self.resources[id.index()];
+        if state.state != ResourceState::Offline {
+            // Guess: what still waits to go offline is not tried before it is; the period begins anew.
+            state.retry_at = retry.map_or(Nanos::MAX, |after| self.now + after);
+            return;
+        }
         (state.retry_at, state.given_up) = (Nanos::MAX, false);
         state.restarts.clear();
         self.memory.note(self.now, None, What::Retried(id));

@@ -76,8 +76,11 @@ impl Probes {
         }
     }
 
-    pub(super) fn deadline(&self, watch: Option<Watch>) -> Nanos {
-        self.first.next.min(self.second.next).min(self.fails_at(watch))
+    /// When a probe is due, or the resource has failed if it is `wanted` online: one that waits for its dependents before
+    /// it goes offline fails no more.
+    pub(super) fn deadline(&self, watch: Option<Watch>, wanted: bool) -> Nanos {
+        let fails_at = if wanted { self.fails_at(watch) } else { Nanos::MAX };
+        self.first.next.min(self.second.next).min(fails_at)
     }
 }
 
