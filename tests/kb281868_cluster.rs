@@ -33,7 +33,8 @@ fn untuned_it_fails_over_again_and_again_and_tuned_nothing_fails() {
         let runs = run("kb281868-cluster", seed);
         let names: Vec<&str> = runs.iter().map(|(plan, _)| plan.variant.as_str()).collect();
         assert_eq!(names, ["untuned", "tuned", "longer-timeout"]);
-        let clusters: Vec<_> = runs.iter().map(|(_, output)| &output.failover.as_ref().expect("a cluster").cluster).collect();
+        let clusters: Vec<_> =
+            runs.iter().map(|(_, output)| &output.failover.as_ref().expect("a cluster").cluster).collect();
         let counts: Vec<_> = clusters.iter().map(|c| (c.failures(), c.restarts(), c.failovers())).collect();
         println!("seed {seed}: (failures, restarts, failovers) {counts:?}");
         // Restarts do not help, and so the groups move, more than once.
@@ -54,6 +55,7 @@ fn both_groups_end_up_on_one_node_where_they_fail_again() {
     let nodes: Vec<_> = moves.map(|entry| entry.node).collect();
     assert!(nodes.len() >= 2, "{nodes:?}");
     // Failures go on after the first move, on the node that both groups are on.
-    let first = cluster.events.iter().position(|entry| matches!(entry.what, What::Moves { .. })).expect("a group moves");
+    let first =
+        cluster.events.iter().position(|entry| matches!(entry.what, What::Moves { .. })).expect("a group moves");
     assert!(cluster.events[first..].iter().any(|entry| matches!(entry.what, What::FailedIsAlive(_))));
 }

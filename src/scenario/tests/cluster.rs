@@ -475,14 +475,14 @@ fn the_description_has_the_numbers_of_a_cluster_as_they_are() {
 }
 
 #[test]
-fn the_drafts_of_shipped_scenarios_have_no_problem() {
+fn the_shipped_clusters_have_no_problem() {
     let expect = [
         ("kb281868-cluster", &["untuned", "tuned", "longer-timeout"][..], 2),
         ("cluster-lost-node", &["untuned", "tuned"], 2),
         ("cluster-healthy", &["goes-home", "goes-home-at-night", "stays"], 1),
     ];
     for (name, variants, groups) in expect {
-        let path = format!("{}/scenarios/drafts/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let plans = plans(&std::fs::read_to_string(path).expect("it is there"));
         assert_eq!(plans.iter().map(|plan| plan.variant.as_str()).collect::<Vec<_>>(), variants, "{name}");
         assert!(plans.iter().all(|plan| cluster(plan).spec.groups.len() == groups), "{name}");
