@@ -1,4 +1,4 @@
-//! What happens to an item: the five ways in which it can end.
+//! What happens to an item: the ways in which it can end.
 //!
 //! Not the item's content, which is `workload`'s business. Used by `workload`, `metrics` and the engines.
 
@@ -11,8 +11,12 @@ pub enum Outcome {
     GaveUp,
     /// There was no room left to wait in.
     Refused,
-    /// It was lost with the thread that served it: the handler panicked, or its service was restarted.
+    /// It was lost with the thread that served it: the handler panicked.
     Lost,
+    /// Its service went offline, to be restarted or moved, while it waited, was served, or its session lasted.
+    Cut,
+    /// Its service was offline when it came.
+    Unreachable,
     /// The run ended while it waited or was in service.
     Unfinished,
 }

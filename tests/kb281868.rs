@@ -248,7 +248,7 @@ fn the_laws_hold_in_every_shipped_scenario() {
                 let ceiling = match plan.role {
                     Role::HeavyQueue => variant.plan.pool.heavy_queue_cap,
                     Role::LightQueue => variant.plan.pool.light_queue_cap,
-                    Role::Protocol | Role::SmtpIn => variant.plan.pool.size,
+                    Role::Protocol | Role::SmtpIn | Role::Probe => variant.plan.pool.size,
                 };
                 assert!(class.busy_max <= ceiling, "{name}: {} threads, {ceiling} allowed", class.busy_max);
                 assert!(class.shut_out <= class.starved, "{name}");

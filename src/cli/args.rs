@@ -142,6 +142,9 @@ pub struct OutputArgs {
     /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Write the event logs of the scenario's clusters to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub events: Option<PathBuf>,
     /// Run every variant N times under N seeds, on all processors, and give every figure its 95 % confidence
     /// interval; differences between variants are paired by seed (virtual time only)
     #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true)]

@@ -15,6 +15,8 @@ use super::progress::Bars;
 use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
+use crate::report::Report;
+use crate::report::events_csv::{events_csv, events_dropped};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::precision::{self, Target, Wish};
@@ -48,7 +50,7 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
+    let flags = [replications_refused(args), burning_refused(args), budget_refused(args), events_refused(plans, args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
@@ -104,7 +106,34 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             }
         }
     }
-    Ok(if traced { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
+    let logged = write_events(report, args);
+    Ok(if traced && logged { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
+}
+
+/// A scenario without a cluster has no event log, and one file cannot hold two things.
+fn events_refused(plans: &[Plan], args: &OutputArgs) -> Option<Problem> {
+    let path = args.events.as_deref()?;
+    let place = Place::Named(format!("--events {}", path.display()));
+    if plans.iter().all(|plan| plan.cluster.is_none()) {
+        let message = "writes the event log of a cluster, and the scenario has none";
+        return Some(Problem::error(place, message, "leave it out, or run a scenario with [cluster]"));
+    }
+    let taken = [args.output.as_deref(), args.trace.as_deref()].contains(&Some(path));
+    taken.then(|| Problem::error(place, "is the file of another output", "give each a file of its own"))
+}
+
+/// Whether the event log is written as a whole, where it was asked for.
+fn write_events(report: &Report, args: &OutputArgs) -> bool {
+    let Some(path) = &args.events else { return true };
+    if let Err(error) = write_file(path, &events_csv(report)) {
+        complain(&format!("atqsim: {error:#}"));
+        return false;
+    }
+    match events_dropped(report) {
+        0 => {}
+        more => complain(&format!("atqsim: {} has not the last {more} events: a log keeps its first", path.display())),
+    }
+    true
 }
 
 /// How a run ended whose report is written; why, where the code alone does not say it.

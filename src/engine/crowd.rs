@@ -4,6 +4,8 @@
 //! these engines keep their items here, beside the policy, with the due times of those that wait. Not the load and not
 //! the memory of the run, which are the floor's. Called by `threaded` and `twin`.
 
+mod hosted;
+
 use super::EngineError;
 use super::floor::{self, Floor};
 use super::observer::Observer;
@@ -11,6 +13,7 @@ use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::Summary;
 use crate::metrics::backlog::Backlog;
+use crate::metrics::failover::FailoverSummary;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
@@ -29,11 +32,21 @@ pub(super) struct ItemKey {
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Free,
-    /// Made, and about to be submitted.
-    Coming(PackedItem),
-    /// In the backlog at this position.
-    Waiting(PackedItem, u64, Ticket),
-    InService(PackedItem, Nanos),
+    /// Made, and about to be submitted; with a due time in the past if it has been counted already.
+    Coming(PackedItem, Counted),
+    /// In the backlog at this position, and in the pool of this node.
+    Waiting(PackedItem, u64, Ticket, Node),
+    InService(PackedItem, Nanos, Node),
+}
+
+/// A node of a cluster, by its index; 0 for a single server.
+type Node = u16;
+
+/// Whether an item is in the figures already: it waited on the shared disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    No,
+    Yes,
 }
 
 #[derive(Debug)]
@@ -47,8 +60,8 @@ struct Slot {
 pub(super) enum Due {
     /// This item is to be submitted. Its due time is given for the measurement of lateness.
     Submit(ItemKey, ClassId, Nanos),
-    /// The client of this waiting item gives up: its ticket is to be withdrawn.
-    GiveUp(ItemKey, Ticket),
+    /// The client of this waiting item gives up: its ticket is to be withdrawn from the pool of this node.
+    GiveUp(ItemKey, Ticket, usize),
 }
 
 /// See the module's head.
@@ -84,7 +97,7 @@ impl Crowd {
     /// The item, wherever it is.
     pub(super) fn item(&self, key: ItemKey) -> Option<Item> {
         match place(&self.slots, key)? {
-            Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _) => {
+            Place::Coming(item, _) | Place::Waiting(item, ..) | Place::InService(item, ..) => {
                 Some(item.item(self.floor.class(item)))
             }
             Place::Free => None,
@@ -101,49 +114,68 @@ impl Crowd {
         let slots = &self.slots;
         match self.floor.pop_due(now, |key| matches!(place(slots, key), Some(Place::Waiting(..))))? {
             floor::Due::Submit(item) => {
-                let key = self.admit(item);
+                let key = self.admit(item, Counted::No);
                 Some(Due::Submit(key, self.floor.class(&item), item.due))
             }
             floor::Due::GiveUp(key) => match place(&self.slots, key) {
-                Some(Place::Waiting(_, _, ticket)) => Some(Due::GiveUp(key, *ticket)),
+                Some(Place::Waiting(_, _, ticket, node)) => Some(Due::GiveUp(key, *ticket, usize::from(*node))),
                 _ => unreachable!("the item waits"),
             },
         }
     }
 
     /// Gives a key to an item that is about to be submitted.
-    fn admit(&mut self, item: PackedItem) -> ItemKey {
+    fn admit(&mut self, item: PackedItem, counted: Counted) -> ItemKey {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, place: Place::Free });
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 items at once")
         });
         let state = &mut self.slots[slot as usize];
-        state.place = Place::Coming(item);
+        state.place = Place::Coming(item, counted);
         ItemKey { slot, generation: state.generation }
     }
 
-    /// The pool took the item in.
-    pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, now: Nanos) {
+    /// The node to whose pool the item is to be submitted. `None`: it has been dealt with, because its service is offline.
+    pub(super) fn place(&mut self, key: ItemKey, now: Nanos) -> Option<usize> {
         let now = self.not_before(now);
-        let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
+        let Some(Place::Coming(item, _)) = place(&self.slots, key).copied() else { return None };
+        let node = self.floor.place(self.floor.class(&item), &item, now);
+        if node.is_none() {
+            self.forget(key);
+        }
+        node
+    }
+
+    /// The pool of `node` took the item in.
+    pub(super) fn queued(&mut self, key: ItemKey, ticket: Ticket, node: usize, now: Nanos) {
+        let now = self.not_before(now);
+        let Some(Place::Coming(item, counted)) = place(&self.slots, key).copied() else { return };
         let class = self.floor.class(&item);
         let position = self.backlogs[class.index()].join(item.due);
-        self.floor.queued(class, &item, key, now);
-        self.slots[key.slot as usize].place = Place::Waiting(item, position, ticket);
+        if counted == Counted::No {
+            self.floor.queued(class, &item, key, now);
+        }
+        self.slots[key.slot as usize].place = Place::Waiting(item, position, ticket, node as Node);
     }
 
     /// The pool had no room for the item.
     pub(super) fn refused(&mut self, key: ItemKey, now: Nanos) {
         let now = self.not_before(now);
-        let Some(Place::Coming(item)) = place(&self.slots, key).copied() else { return };
+        let Some(Place::Coming(item, counted)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
-        self.floor.refused(&item, now);
+        match counted {
+            Counted::No => self.floor.refused(&item, now),
+            Counted::Yes => {
+                let oldest = self.backlogs[self.floor.class(&item).index()].oldest();
+                self.floor.no_room_after_move(&item, oldest, now);
+            }
+        }
     }
 
     /// The client has given up, and the pool has let the item go.
     pub(super) fn gave_up(&mut self, key: ItemKey, now: Nanos) {
         let now = self.not_before(now);
-        let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return };
+        let Some(Place::Waiting(item, position, ..)) = place(&self.slots, key).copied() else { return };
         self.forget(key);
         let oldest = self.leaves(&item, position);
         self.floor.gave_up(&item, oldest, now);
@@ -155,24 +187,32 @@ impl Crowd {
         if self.closed {
             return false;
         }
-        let Some(Place::Waiting(item, position, _)) = place(&self.slots, key).copied() else { return false };
+        let Some(Place::Waiting(item, position, _, node)) = place(&self.slots, key).copied() else { return false };
         let oldest = self.leaves(&item, position);
         self.floor.started(self.floor.class(&item), &item, oldest, now);
-        self.slots[key.slot as usize].place = Place::InService(item, now);
+        self.slots[key.slot as usize].place = Place::InService(item, now, node);
         true
     }
 
     /// What the thread does in phase `phase` of the item, which begins at `at`.
     pub(super) fn work(&self, key: ItemKey, phase: u32, at: Nanos) -> Option<Work> {
         match place(&self.slots, key) {
-            Some(Place::InService(item, _)) => self.floor.work(item, phase, at),
+            Some(Place::InService(item, ..)) => self.floor.work(item, phase, at),
             _ => None,
+        }
+    }
+
+    /// How long `time` lasts that a thread works on the item from `at` on: the pool of its node may stand still.
+    pub(super) fn stretched(&self, key: ItemKey, at: Nanos, time: Nanos) -> Nanos {
+        match place(&self.slots, key) {
+            Some(Place::InService(_, _, node)) => self.floor.stretched(usize::from(*node), at, time),
+            _ => time,
         }
     }
 
     /// Whether the item's handler panics at the end of its service.
     pub(super) fn panics(&self, key: ItemKey) -> bool {
-        matches!(place(&self.slots, key), Some(Place::InService(item, started)) if self.floor.panics(item, *started))
+        matches!(place(&self.slots, key), Some(Place::InService(item, started, _)) if self.floor.panics(item, *started))
     }
 
     /// A thread is done with the item. The answer is an item that is due at once.
@@ -181,16 +221,18 @@ impl Crowd {
         if self.closed {
             return None;
         }
-        let Some(Place::InService(item, started)) = place(&self.slots, key).copied() else { return None };
+        let Some(Place::InService(item, started, _)) = place(&self.slots, key).copied() else { return None };
         self.forget(key);
         let next = self.floor.finished(self.floor.class(&item), &item, started, outcome, now)?;
-        Some(self.admit(next))
+        Some(self.admit(next, Counted::No))
     }
 
     /// The class of an item that is about to be submitted.
     pub(super) fn class(&self, key: ItemKey) -> ClassId {
         match place(&self.slots, key) {
-            Some(Place::Coming(item) | Place::Waiting(item, ..) | Place::InService(item, _)) => self.floor.class(item),
+            Some(Place::Coming(item, _) | Place::Waiting(item, ..) | Place::InService(item, ..)) => {
+                self.floor.class(item)
+            }
             _ => unreachable!("the key names an item"),
         }
     }
@@ -202,7 +244,7 @@ impl Crowd {
     }
 
     /// Ends the run: nothing is remembered after this.
-    pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> Summary {
+    pub(super) fn close(&mut self, plan: &Plan, end: Nanos) -> (Summary, Option<FailoverSummary>) {
         let end = self.not_before(end);
         self.closed = true;
         let mut waiting = self.count_unreleased(plan, end);
@@ -210,8 +252,8 @@ impl Crowd {
         for slot in &self.slots {
             match slot.place {
                 Place::Waiting(item, ..) => waiting.push((self.floor.class(&item), item.due)),
-                Place::InService(item, started) => in_service.push((self.floor.class(&item), item.due, started)),
-                Place::Free | Place::Coming(_) => {}
+                Place::InService(item, started, _) => in_service.push((self.floor.class(&item), item.due, started)),
+                Place::Free | Place::Coming(..) => {}
             }
         }
         self.floor.close(plan, end, waiting, in_service)
@@ -236,6 +278,8 @@ impl Crowd {
                     }
                 }
                 Some(Due::GiveUp(..)) => {}
+                // The cluster's turn was before an item's.
+                None if self.floor.next_due() < end => {}
                 None => break,
             }
         }

@@ -3,15 +3,20 @@
 //! It knows what an item is asked for and what follows; it does not know when a thread is done nor which items wait (the
 //! engine says so), nor who gets a thread (the policy says so). Called by `virtual_time` and `crowd` alone.
 
+mod hosted;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::EngineError;
+use super::hosting::{Hosting, Place};
 use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
+use crate::metrics::failover::FailoverSummary;
 use crate::metrics::{Metrics, Summary};
+use crate::models::cluster::Stimulus;
 use crate::plan::Plan;
 use crate::time::Nanos;
 use crate::workload::{PackedItem, Work, Workload};
@@ -38,6 +43,8 @@ pub(super) struct Floor<N> {
     /// With more timers than this, the stale ones are thrown out.
     timers_most: usize,
     observer: Option<Box<dyn Observer>>,
+    /// Where a cluster has its services; `None` on a single server.
+    hosting: Option<Box<Hosting>>,
 }
 
 impl<N: Ord + Copy> Floor<N> {
@@ -50,6 +57,7 @@ impl<N: Ord + Copy> Floor<N> {
             patience: BinaryHeap::new(),
             timers_most: TIMERS_LEAST,
             observer: None,
+            hosting: Hosting::new(plan).map(Box::new),
         })
     }
 
@@ -61,15 +69,26 @@ impl<N: Ord + Copy> Floor<N> {
     /// When the next thing is due; [`Nanos::MAX`] where nothing will be.
     #[inline(always)]
     pub(super) fn next_due(&self) -> Nanos {
-        match self.patience.peek() {
+        let due = match self.patience.peek() {
             None => self.workload.next_due(),
             Some(Reverse((at, _))) => self.workload.next_due().min(*at),
+        };
+        match &self.hosting {
+            None => due,
+            Some(hosting) => due.min(hosting.next_deadline()),
         }
     }
 
-    /// The next thing that is due at `now` or before. At equal times, clients give up before new items come.
+    /// The next thing that is due at `now` or before. At equal times, the cluster comes before clients that give up, and
+    /// these before new items. What the cluster decides is for [`Floor::pop_effect`].
     #[inline(always)]
     pub(super) fn pop_due(&mut self, now: Nanos, waits: impl Fn(N) -> bool) -> Option<Due<N>> {
+        if let Some(hosting) = &mut self.hosting
+            && hosting.next_deadline() <= now
+        {
+            hosting.tell(now, Stimulus::Time);
+            return None;
+        }
         if !self.patience.is_empty()
             && let Some(name) = self.pop_impatient(now, waits)
         {
@@ -110,29 +129,40 @@ impl<N: Ord + Copy> Floor<N> {
 
     /// The policy had no room for the item.
     pub(super) fn refused(&mut self, item: &PackedItem, now: Nanos) {
+        self.turned_away(item, Outcome::Refused, now);
+    }
+
+    fn turned_away(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) {
         let class = self.class(item);
-        self.metrics.refused(class, item.due, now);
+        self.metrics.turned_away(class, item.due, outcome, now);
         if self.observer.is_some() {
             self.tell(&item.item(class), |observer, item| observer.refused(item, now));
         }
-        self.end(item, Outcome::Refused, now);
+        self.end(item, outcome, now);
     }
 
     /// The client has given up, and the policy has let the item go. `oldest` is the due time of the oldest item of its
     /// class that still waits.
     pub(super) fn gave_up(&mut self, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
+        self.left(item, oldest, Outcome::GaveUp, now);
+    }
+
+    fn left(&mut self, item: &PackedItem, oldest: Option<Nanos>, outcome: Outcome, now: Nanos) {
         let class = self.class(item);
-        self.metrics.gave_up(class, item.due, oldest, now);
+        self.metrics.left(class, item.due, oldest, outcome, now);
         if self.observer.is_some() {
             self.tell(&item.item(class), |observer, item| observer.gave_up(item, now));
         }
-        self.end(item, Outcome::GaveUp, now);
+        self.end(item, outcome, now);
     }
 
     /// A thread begins the item. `oldest`: see [`Floor::gave_up`].
     #[inline(always)]
     pub(super) fn started(&mut self, class: ClassId, item: &PackedItem, oldest: Option<Nanos>, now: Nanos) {
         self.metrics.started(class, item.due, oldest, now);
+        if let Some(hosting) = &mut self.hosting {
+            hosting.started(class);
+        }
         if self.observer.is_some() {
             self.tell(&item.item(class), |observer, item| observer.started(item, now));
         }
@@ -166,11 +196,19 @@ impl<N: Ord + Copy> Floor<N> {
         outcome: Outcome,
         now: Nanos,
     ) -> Option<PackedItem> {
+        if self.hosting.is_some() {
+            return self.finished_on_a_node(class, item, started, outcome, now);
+        }
+        self.done(class, item, started, outcome, now);
+        self.end(item, outcome, now)
+    }
+
+    #[inline(always)]
+    fn done(&mut self, class: ClassId, item: &PackedItem, started: Nanos, outcome: Outcome, now: Nanos) {
         self.metrics.finished(class, item.due, started, outcome, now);
         if self.observer.is_some() {
             self.tell(&item.item(class), |observer, item| observer.finished(item, outcome, now));
         }
-        self.end(item, outcome, now)
     }
 
     /// The class of an item.
@@ -210,9 +248,13 @@ impl<N: Ord + Copy> Floor<N> {
         end: Nanos,
         waiting: impl IntoIterator<Item = (ClassId, Nanos)>,
         in_service: impl IntoIterator<Item = (ClassId, Nanos, Nanos)>,
-    ) -> Summary {
+    ) -> (Summary, Option<FailoverSummary>) {
         let empty = Metrics::new(0, 0, plan.starvation_after, plan.duration);
-        std::mem::replace(&mut self.metrics, empty).close(end, waiting, in_service)
+        let hosting = self.hosting.take();
+        let kept = hosting.iter().flat_map(|hosting| hosting.kept()).collect::<Vec<_>>();
+        let waiting = waiting.into_iter().chain(kept);
+        let summary = std::mem::replace(&mut self.metrics, empty).close(end, waiting, in_service);
+        (summary, hosting.map(|hosting| hosting.close_books(end)))
     }
 
     /// Rows of logs used and skipped so far.

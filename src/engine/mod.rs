@@ -6,6 +6,7 @@
 
 mod crowd;
 mod floor;
+mod hosting;
 pub mod observer;
 pub mod recording;
 pub mod threaded;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::metrics::Summary;
+use crate::metrics::failover::FailoverSummary;
 use crate::metrics::host::HostNoise;
 use crate::policy::decision_log::{DecisionLog, Trace};
 use crate::policy::dispatch::ClassCounts;
@@ -30,8 +32,10 @@ use crate::time::Nanos;
 pub struct RunOutput {
     /// The figures.
     pub summary: Summary,
-    /// What the policy counted at the end, by class.
+    /// What the policy counted at the end, by class; of all nodes together.
     pub counts: Vec<ClassCounts>,
+    /// What the cluster did, where there is one.
+    pub failover: Option<FailoverSummary>,
     /// How well the host kept the clock; only on real threads.
     pub host: Option<HostNoise>,
     /// The run was ended before its time.
@@ -44,7 +48,7 @@ pub struct RunOutput {
     pub panics: u64,
     /// Rows of logs used and skipped, one line each.
     pub trace_lines: Vec<String>,
-    /// The decision log, where one was asked for.
+    /// The decision log, where one was asked for. A cluster has one for each node, which only a [`Trace`] gets.
     pub log: Option<DecisionLog>,
 }
 

@@ -66,6 +66,7 @@ fn plan(threads: u32, classes: &[(Kind, f64, Nanos)], seconds: u64, speed: f64) 
             faults: Vec::new(),
         }),
         asserts: Vec::new(),
+        cluster: None,
     }
 }
 

@@ -198,10 +198,11 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
     }
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
-    let mut summary = engine.floor.close(plan, end);
+    let (mut summary, failover) = engine.floor.close(plan, end);
     summary.violations.extend(engine.dispatch.laws().lines());
     let output = RunOutput {
         summary,
+        failover,
         counts: (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect(),
         host: None,
         interrupted,
@@ -321,7 +322,7 @@ impl<'a> Engine<'a> {
                 let late = self.script(key).late();
                 self.submit_after(late, key, class);
             }
-            Some(Due::GiveUp(key, ticket)) => match self.script(key) {
+            Some(Due::GiveUp(key, ticket, _)) => match self.script(key) {
                 Script::Own(Life { withdrawn: Some(at), .. }) if *at > self.now => {
                     self.withdrawals.insert(self.sequence + 1, ticket);
                     self.push(*at, What::Withdraw(self.sequence + 1));
@@ -564,7 +565,7 @@ impl<'a> Engine<'a> {
             trace.note(self.now, &LogLine::of(Event::Submit { class, job: () }, &self.answer));
         }
         match self.answer.first() {
-            Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, self.now),
+            Some(Decision::Queued { ticket }) => self.floor.queued(key, *ticket, 0, self.now),
             Some(Decision::Refused { .. }) => self.floor.refused(key, self.now),
             other => unreachable!("a submission is answered first, not by {other:?}"),
         }

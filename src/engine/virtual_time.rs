@@ -12,11 +12,14 @@
 //! that never see a vector; integrals as sums of moments instead of areas at every event; waits told to the policy only
 //! where it minds them.
 //!
-//! Order at equal times: ends of phases first, then threads that have been idle for too long, then clients that give
-//! up, then arrivals; within each in order of making.
+//! Order at equal times: ends of phases first, then threads that have been idle for too long, then the cluster, then
+//! clients that give up, then arrivals; within each in order of making, and of nodes the one first that comes first.
+
+mod nodes;
 
 use std::sync::Arc;
 
+use self::nodes::Elsewhere;
 use super::floor::{Due, Floor};
 use super::observer::Observer;
 use super::{EngineError, Options, RunOutput};
@@ -24,9 +27,10 @@ use crate::calendar::Calendar;
 use crate::ids::{ClassId, ThreadId};
 use crate::item::Outcome;
 use crate::metrics::Summary;
+use crate::metrics::failover::FailoverSummary;
 use crate::plan::Plan;
 use crate::policy::decision_log::{DecisionLog, LogLine, Trace};
-use crate::policy::dispatch::{Decision, Decisions, Dispatch, Event, Ticket};
+use crate::policy::dispatch::{ClassCounts, Decision, Decisions, Dispatch, Event, Ticket};
 use crate::policy::processors::Processors;
 use crate::time::Nanos;
 use crate::workload::{PackedItem, Work};
@@ -72,6 +76,12 @@ enum Answer {
     Refused,
 }
 
+impl ToDo {
+    fn is_empty(&self) -> bool {
+        self.answer.is_none() && self.start.is_none() && self.done == self.others.len()
+    }
+}
+
 impl Decisions<PackedItem> for ToDo {
     #[inline(always)]
     fn put(&mut self, decision: Decision<PackedItem>) {
@@ -96,16 +106,9 @@ const IDLE: Thread = Thread {
     on_cpu: false,
 };
 
-struct Engine<'a> {
-    plan: &'a Plan,
-    floor: Floor<Ticket>,
+/// A server of the emulation: its pool's policy, its processors, its threads.
+struct Node {
     dispatch: Dispatch<PackedItem>,
-    log: Option<DecisionLog>,
-    trace: Option<Arc<dyn Trace>>,
-    /// Somebody wants to read events and decisions.
-    logs: bool,
-    /// The policy is told which threads wait; only where that can matter to it or to a reader.
-    tells_waits: bool,
     processors: Processors,
     threads: Vec<Thread>,
     /// When the phase of each thread ends.
@@ -114,12 +117,42 @@ struct Engine<'a> {
     ended: Option<ThreadId>,
     /// No thread has been idle for too long before this.
     idle_check: Nanos,
+    live: u32,
+    /// The name of its log, where decisions are traced.
+    log: u32,
+}
+
+struct Engine<'a> {
+    plan: &'a Plan,
+    floor: Floor<Ticket>,
+    /// The node at which things happen; the others wait in `elsewhere`.
+    here: Node,
+    elsewhere: Elsewhere,
+    log: Option<DecisionLog>,
+    trace: Option<Arc<dyn Trace>>,
+    /// Somebody wants to read events and decisions.
+    logs: bool,
+    /// The policy is told which threads wait; only where that can matter to it or to a reader.
+    tells_waits: bool,
     sequence: u64,
     to_do: ToDo,
+    /// What becomes of waiting items that the policy lets go.
+    leaving: Leaving,
     now: Nanos,
     idle_timeout: Nanos,
     panics: u64,
     out_of_events: bool,
+    /// The policies of nodes that have died, for what they counted.
+    gone: Vec<Dispatch<PackedItem>>,
+}
+
+/// Why waiting items leave the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    /// Their clients give up.
+    GiveUp,
+    /// Their service goes offline.
+    CloseOut,
 }
 
 /// Runs a plan in virtual time.
@@ -139,38 +172,38 @@ pub fn observe(
     options: &Options<'_>,
     observer: Option<Box<dyn Observer>>,
 ) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
-    let log = (options.log_decisions > 0).then(|| DecisionLog::new(options.log_decisions));
+    let log = (options.log_decisions > 0 && plan.cluster.is_none()).then(|| DecisionLog::new(options.log_decisions));
     let logs = log.is_some() || options.trace.is_some();
-    let dispatch = Dispatch::new(&plan.rules());
+    let (here, elsewhere) = nodes::of(plan, options.trace.as_deref());
     let mut engine = Engine {
         plan,
         floor: Floor::new(plan)?,
         logs,
-        tells_waits: logs || dispatch.minds_waits(),
-        dispatch,
+        tells_waits: logs || here.dispatch.minds_waits() || elsewhere.minds_waits(),
+        here,
+        elsewhere,
         log,
         trace: options.trace.clone(),
-        processors: Processors::new(plan.machine.processors),
-        threads: Vec::new(),
-        ends: Calendar::new(),
-        ended: None,
-        idle_check: Nanos::MAX,
         sequence: 0,
         to_do: ToDo::default(),
+        leaving: Leaving::GiveUp,
         now: Nanos::ZERO,
         idle_timeout: Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)),
         panics: 0,
         out_of_events: false,
+        gone: Vec::new(),
     };
     engine.floor.observe(observer);
     let interrupted = engine.run(options)?;
     let observer = engine.floor.observe(None);
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
-    let counts = (0..plan.classes.len()).map(|at| engine.dispatch.class_counts(ClassId(at as u16))).collect();
+    let counts = engine.counts();
+    let (summary, failover) = engine.close(end);
     let output = RunOutput {
-        summary: engine.close(end),
+        summary,
         counts,
+        failover,
         host: None,
         interrupted,
         out_of_events: engine.out_of_events,
@@ -189,9 +222,13 @@ impl Engine<'_> {
         let most = options.max_events.unwrap_or(u64::MAX);
         let mut look_around = LOOK_AROUND.min(most);
         let (mut events, mut looked_at, mut stands_still) = (0_u64, Nanos::ZERO, 0);
+        self.carry_out();
         loop {
-            let ends = self.ends.first_at();
-            let due = self.floor.next_due().min(self.idle_check);
+            if self.elsewhere.comes_first(&self.here) {
+                self.go_where_it_is_first();
+            }
+            let ends = self.here.ends.first_at();
+            let due = self.floor.next_due().min(self.here.idle_check);
             let next = ends.min(due);
             if next >= self.plan.duration {
                 return Ok(false);
@@ -199,10 +236,13 @@ impl Engine<'_> {
             self.now = next;
             if ends <= due {
                 self.phase_ends();
-            } else if self.idle_check <= due {
+            } else if self.here.idle_check <= due {
                 self.look_for_idle_threads();
             } else {
                 self.due();
+            }
+            if self.floor.has_effects() {
+                self.carry_out();
             }
             events += 1;
             if events >= look_around {
@@ -227,21 +267,43 @@ impl Engine<'_> {
     }
 
     /// Ends the run: tells the memory what still waits and what is in service.
-    fn close(&mut self, end: Nanos) -> Summary {
-        let waiting = self.dispatch.waiting().map(|(class, item)| (class, item.due));
-        let in_service =
-            self.threads.iter().filter_map(|thread| thread.item.map(|item| (thread.class, item.due, thread.since)));
-        let mut summary = self.floor.close(self.plan, end, waiting, in_service);
-        summary.violations.extend(self.dispatch.laws().lines());
-        summary
+    fn close(&mut self, end: Nanos) -> (Summary, Option<FailoverSummary>) {
+        let nodes = || self.elsewhere.nodes().chain([&self.here]);
+        let waiting: Vec<_> =
+            nodes().flat_map(|node| node.dispatch.waiting().map(|(class, item)| (class, item.due))).collect();
+        let in_service = |thread: &Thread| thread.item.map(|item| (thread.class, item.due, thread.since));
+        let in_service: Vec<_> = nodes().flat_map(|node| node.threads.iter().filter_map(in_service)).collect();
+        let (mut summary, failover) = self.floor.close(self.plan, end, waiting, in_service);
+        for dispatch in self.policies() {
+            summary.violations.extend(dispatch.laws().lines());
+        }
+        (summary, failover)
+    }
+
+    /// Those of all nodes, of the ones that have died too.
+    fn policies(&self) -> impl Iterator<Item = &Dispatch<PackedItem>> {
+        let present = self.elsewhere.nodes().chain([&self.here]);
+        self.gone.iter().chain(present.map(|node| &node.dispatch))
+    }
+
+    /// What the policies counted, by class.
+    fn counts(&self) -> Vec<ClassCounts> {
+        let mut counts = vec![ClassCounts::default(); self.plan.classes.len()];
+        for dispatch in self.policies() {
+            for (at, sum) in counts.iter_mut().enumerate() {
+                sum.add(&dispatch.class_counts(ClassId(at as u16)));
+            }
+        }
+        counts
     }
 
     #[inline(always)]
     fn due(&mut self) {
-        let dispatch = &self.dispatch;
-        match self.floor.pop_due(self.now, |ticket| dispatch.waits(ticket)) {
+        let (here, elsewhere) = (&self.here, &self.elsewhere);
+        // A ticket of one node is none of another.
+        match self.floor.pop_due(self.now, |ticket| here.dispatch.waits(ticket) || elsewhere.waits(ticket)) {
             Some(Due::Submit(item)) => self.submit(item),
-            Some(Due::GiveUp(ticket)) => self.apply(Event::GiveUp { ticket }),
+            Some(Due::GiveUp(ticket)) => self.gives_up(ticket),
             None => {}
         }
         self.settle();
@@ -267,18 +329,21 @@ impl Engine<'_> {
                 Decision::Start { thread, class, job, .. } => self.start(thread, class, &job),
                 Decision::Left { job } => {
                     let oldest = self.oldest(self.floor.class(&job));
-                    self.floor.gave_up(&job, oldest, self.now);
+                    match self.leaving {
+                        Leaving::GiveUp => self.floor.gave_up(&job, oldest, self.now),
+                        Leaving::CloseOut => self.floor.closes_out(&job, oldest, self.now),
+                    }
                 }
                 Decision::Create { thread } => {
-                    if self.threads.len() <= thread.index() {
-                        self.threads.resize(thread.index() + 1, IDLE);
+                    if self.here.threads.len() <= thread.index() {
+                        self.here.threads.resize(thread.index() + 1, IDLE);
                     }
                     self.apply(Event::ThreadStarted { thread });
                     self.count_threads();
                 }
                 Decision::Idle { thread } => {
-                    self.threads[thread.index()].since = self.now;
-                    self.idle_check = self.idle_check.min(self.now + self.idle_timeout);
+                    self.here.threads[thread.index()].since = self.now;
+                    self.here.idle_check = self.here.idle_check.min(self.now + self.idle_timeout);
                 }
                 Decision::Retire { .. } => self.count_threads(),
             }
@@ -292,7 +357,7 @@ impl Engine<'_> {
         let oldest = self.oldest(class);
         self.floor.started(class, item, oldest, self.now);
         let phases = self.floor.phases(item);
-        self.threads[thread.index()] = Thread { item: Some(*item), since: self.now, phases, class, ..IDLE };
+        self.here.threads[thread.index()] = Thread { item: Some(*item), since: self.now, phases, class, ..IDLE };
         if phases == 0 {
             self.finish_at_once(thread);
         } else {
@@ -304,7 +369,7 @@ impl Engine<'_> {
     #[cold]
     #[inline(never)]
     fn finish_at_once(&mut self, thread: ThreadId) {
-        if let Some(item) = self.threads[thread.index()].item {
+        if let Some(item) = self.here.threads[thread.index()].item {
             self.finish(thread, &item);
         }
     }
@@ -313,7 +378,7 @@ impl Engine<'_> {
     /// as started.
     #[inline(always)]
     fn oldest(&self, class: ClassId) -> Option<Nanos> {
-        self.dispatch.oldest(class).map(|item| item.due)
+        self.here.dispatch.oldest(class).map(|item| item.due)
     }
 
     /// Tells the policy; what it decides joins what is to do.
@@ -322,19 +387,19 @@ impl Engine<'_> {
         if self.logs {
             return self.apply_and_log(event);
         }
-        self.dispatch.apply(event, &mut self.to_do);
+        self.here.dispatch.apply(event, &mut self.to_do);
     }
 
     #[cold]
     #[inline(never)]
     fn apply_and_log(&mut self, event: Event<PackedItem>) {
         let (mut decisions, erased) = (Vec::new(), event.erased());
-        self.dispatch.apply(event, &mut decisions);
+        self.here.dispatch.apply(event, &mut decisions);
         if let Some(log) = &mut self.log {
             log.note(erased, &decisions);
         }
         if let Some(trace) = &self.trace {
-            trace.note(self.now, &LogLine::of(erased, &decisions));
+            trace.note_of(self.here.log, self.now, &LogLine::of(erased, &decisions));
         }
         for decision in decisions {
             self.to_do.put(decision);
@@ -342,30 +407,31 @@ impl Engine<'_> {
     }
 
     fn count_threads(&mut self) {
-        let live = self.dispatch.counts().live_threads;
-        self.floor.live_threads(live, self.now);
+        self.here.live = self.here.dispatch.counts().live_threads;
+        self.floor.live_threads(self.here.live + self.elsewhere.live_threads(), self.now);
     }
 
     /// The phase of `thread` lasts for `time` from now on.
     #[inline(always)]
     fn lasts(&mut self, thread: ThreadId, time: Nanos) {
-        if self.ended == Some(thread) {
-            self.ended = None;
+        if self.here.ended == Some(thread) {
+            self.here.ended = None;
         }
+        let time = self.floor.stretched(self.elsewhere.here(), self.now, time);
         self.sequence += 1;
-        self.ends.set(thread.index(), self.now + time, self.sequence);
+        self.here.ends.set(thread.index(), self.now + time, self.sequence);
     }
 
     /// Begins the next phase of a thread's item.
     #[inline(always)]
     fn next_phase(&mut self, thread: ThreadId, item: &PackedItem) {
-        let state = &mut self.threads[thread.index()];
+        let state = &mut self.here.threads[thread.index()];
         let phase = state.phase;
         state.phase = phase + 1;
         match self.floor.work(item, phase, self.now) {
             Some(Work::Cpu(time)) => {
                 state.on_cpu = true;
-                if self.processors.acquire(thread) {
+                if self.here.processors.acquire(thread) {
                     self.lasts(thread, time);
                 } else {
                     state.wants_cpu = time;
@@ -384,7 +450,7 @@ impl Engine<'_> {
 
     #[inline(always)]
     fn finish(&mut self, thread: ThreadId, item: &PackedItem) {
-        let state = &mut self.threads[thread.index()];
+        let state = &mut self.here.threads[thread.index()];
         state.item = None;
         let (started, class) = (state.since, state.class);
         let outcome = if self.floor.panics(item, started) {
@@ -404,6 +470,10 @@ impl Engine<'_> {
     #[inline(always)]
     fn submit(&mut self, item: PackedItem) {
         let class = self.floor.class(&item);
+        if self.floor.is_cluster() {
+            let Some(node) = self.floor.place(class, &item, self.now) else { return };
+            self.go_to(node);
+        }
         self.apply(Event::Submit { class, job: item });
         match self.to_do.answer.take() {
             Some(Answer::Queued(ticket)) => self.floor.queued(class, &item, ticket, self.now),
@@ -415,18 +485,18 @@ impl Engine<'_> {
     /// The earliest of the phases ends.
     #[inline(always)]
     fn phase_ends(&mut self) {
-        let Some((_, owner)) = self.ends.first() else { return };
+        let Some((_, owner)) = self.here.ends.first() else { return };
         let thread = ThreadId(owner as u32);
-        self.ended = Some(thread);
-        if self.threads[owner].on_cpu {
-            if let Some(next) = self.processors.release() {
-                let time = self.threads[next.index()].wants_cpu;
+        self.here.ended = Some(thread);
+        if self.here.threads[owner].on_cpu {
+            if let Some(next) = self.here.processors.release() {
+                let time = self.here.threads[next.index()].wants_cpu;
                 self.lasts(next, time);
             }
         } else if self.tells_waits {
             self.apply(Event::Wakes { thread });
         }
-        let state = &self.threads[owner];
+        let state = &self.here.threads[owner];
         let Some(item) = state.item else { return };
         if state.phase == state.phases {
             self.finish(thread, &item);
@@ -434,20 +504,20 @@ impl Engine<'_> {
             self.next_phase(thread, &item);
         }
         self.settle();
-        if let Some(thread) = self.ended.take() {
-            self.ends.clear(thread.index());
+        if let Some(thread) = self.here.ended.take() {
+            self.here.ends.clear(thread.index());
         }
     }
 
     /// Tells the policy of threads that have been idle for too long. Threads become idle in the order in which the
     /// policy keeps them, so the one that has been idle longest says for all when to look again.
     fn look_for_idle_threads(&mut self) {
-        self.idle_check = Nanos::MAX;
-        if let Some(thread) = self.dispatch.longest_idle() {
-            let ends = self.threads[thread.index()].since + self.idle_timeout;
-            self.idle_check = ends;
+        self.here.idle_check = Nanos::MAX;
+        if let Some(thread) = self.here.dispatch.longest_idle() {
+            let ends = self.here.threads[thread.index()].since + self.idle_timeout;
+            self.here.idle_check = ends;
             if ends <= self.now {
-                self.idle_check = self.now;
+                self.here.idle_check = self.now;
                 self.apply(Event::IdleTooLong { thread });
                 self.settle();
             }

@@ -23,6 +23,8 @@ pub struct Together {
     pub still_waiting: u64,
     /// The longest wait of any item.
     pub longest_wait: Nanos,
+    /// The largest 99th percentile of the waits of any class.
+    pub wait_p99: Nanos,
     /// The longest starved episode of any class.
     pub longest_episode: Nanos,
     /// Starved time of the class that starved most, in percent of the run.
@@ -40,6 +42,7 @@ pub fn together(summary: &Summary, wanted: &[ClassId]) -> Together {
         all.lost += class.outcomes.lost;
         all.still_waiting += class.still_waiting;
         all.longest_wait = all.longest_wait.max(class.wait.max);
+        all.wait_p99 = all.wait_p99.max(class.wait.p99);
         all.longest_episode = all.longest_episode.max(class.longest_episode);
         all.starved_percent = all.starved_percent.max(class.starved_percent);
     }

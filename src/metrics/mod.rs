@@ -9,6 +9,7 @@ pub mod agreement;
 pub mod backlog;
 pub mod batches;
 pub mod derived;
+pub mod failover;
 pub mod host;
 pub mod latency;
 pub mod replicated;
@@ -40,6 +41,7 @@ struct Class {
     busy_max: u32,
     started_wait: Recording,
     gave_up_wait: Recording,
+    cut_wait: Recording,
     service: Recording,
     wait_batches: Batches,
     starvation: Starvation,
@@ -87,6 +89,10 @@ pub struct Outcomes {
     pub refused: u64,
     /// Lost with the thread that served it.
     pub lost: u64,
+    /// Cut off when the service went offline.
+    pub cut: u64,
+    /// Came while the service was offline.
+    pub unreachable: u64,
     /// Waiting or in service at the end of the run.
     pub unfinished: u64,
 }
@@ -95,7 +101,7 @@ impl Outcomes {
     /// All of them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.served + self.gave_up + self.refused + self.lost + self.unfinished
+        self.served + self.gave_up + self.refused + self.lost + self.cut + self.unreachable + self.unfinished
     }
 
     #[inline(always)]
@@ -105,6 +111,8 @@ impl Outcomes {
             Outcome::GaveUp => &mut self.gave_up,
             Outcome::Refused => &mut self.refused,
             Outcome::Lost => &mut self.lost,
+            Outcome::Cut => &mut self.cut,
+            Outcome::Unreachable => &mut self.unreachable,
             Outcome::Unfinished => &mut self.unfinished,
         } += 1;
     }
@@ -142,6 +150,8 @@ pub struct Metrics {
     live_threads: u32,
     live_threads_max: u32,
     measured: Measured,
+    /// By class, the node whose threads it uses: in an episode only those are held from it.
+    places: Vec<u16>,
 }
 
 impl Metrics {
@@ -158,6 +168,7 @@ impl Metrics {
             busy_max: 0,
             started_wait: Recording::default(),
             gave_up_wait: Recording::default(),
+            cut_wait: Recording::default(),
             service: Recording::default(),
             wait_batches: Batches::default(),
             starvation: Starvation::new(classes),
@@ -177,7 +188,13 @@ impl Metrics {
             live_threads: 0,
             live_threads_max: 0,
             measured: Measured::default(),
+            places: vec![0; classes],
         }
+    }
+
+    /// From now on a class uses the threads of this node.
+    pub fn is_on(&mut self, class: ClassId, node: u16) {
+        self.places[class.index()] = node;
     }
 
     /// An item due at `due` begins to wait.
@@ -205,15 +222,16 @@ impl Metrics {
         }
     }
 
-    /// An arriving item that was due at `due` found no room to wait.
-    pub fn refused(&mut self, class: ClassId, due: Nanos, now: Nanos) {
+    /// An arriving item that was due at `due` is turned away: it found no room to wait, or its service is offline, or its
+    /// session has been cut meanwhile.
+    pub fn turned_away(&mut self, class: ClassId, due: Nanos, outcome: Outcome, now: Nanos) {
         self.advance(now);
         if due < self.measured.from {
             return;
         }
         let state = &mut self.classes[class.index()];
         state.arrivals += 1;
-        state.outcomes.count(Outcome::Refused);
+        state.outcomes.count(outcome);
     }
 
     /// A thread begins to serve an item that was due at `due`; `oldest` is the due time of the item of its class that
@@ -237,22 +255,23 @@ impl Metrics {
         self.leave(class, oldest, now);
     }
 
-    /// The client of a waiting item gives up; see [`Metrics::started`].
-    pub fn gave_up(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, now: Nanos) {
+    /// A waiting item leaves without having been served: its client gives up, or it is cut off. See [`Metrics::started`].
+    pub fn left(&mut self, class: ClassId, due: Nanos, oldest: Option<Nanos>, outcome: Outcome, now: Nanos) {
         self.advance(now);
         let state = &mut self.classes[class.index()];
         if due < self.measured.from {
             state.carried.waited(now.since(self.measured.from));
             state.carried.left();
         } else {
-            state.gave_up_wait.record(now.since(due));
+            let wait = if outcome == Outcome::GaveUp { &mut state.gave_up_wait } else { &mut state.cut_wait };
+            wait.record(now.since(due));
             state.wait_batches.record(now.since(due));
-            state.outcomes.count(Outcome::GaveUp);
+            state.outcomes.count(outcome);
         }
         self.leave(class, oldest, now);
     }
 
-    /// A thread is done with an item, due at `due`, that it began at `started`; `outcome` is served or lost.
+    /// A thread is done with an item, due at `due`, that it began at `started`; `outcome` is served, lost or cut.
     #[inline(always)]
     pub fn finished(&mut self, class: ClassId, due: Nanos, started: Nanos, outcome: Outcome, now: Nanos) {
         self.advance(now);
@@ -310,7 +329,7 @@ impl Metrics {
         self.next_check = self.next_check.min(starves_at);
         if state.starvation.is_open() && starves_at > now {
             let held = self.held_at(now);
-            self.classes[class.index()].starvation.end(now, &held);
+            self.classes[class.index()].starvation.end(now, &held, beside(&self.places, class.index()));
         }
     }
 
@@ -417,8 +436,9 @@ impl Metrics {
             .map(|(at, (mut class, wait))| {
                 let mut wait = wait.finish();
                 wait.merge(class.gave_up_wait.settled());
+                wait.merge(class.cut_wait.settled());
                 if class.starvation.is_open() {
-                    class.starvation.end(end, &held);
+                    class.starvation.end(end, &held, beside(&self.places, at));
                 }
                 violations.extend(class.violations(at, end, &wait, open_service_ns[at]));
                 class.summary((from, end), wait, trends[at], still_waiting[at])
@@ -440,6 +460,11 @@ impl Metrics {
             violations,
         }
     }
+}
+
+/// Whether a class uses the threads that class `own` uses.
+fn beside(places: &[u16], own: usize) -> impl Fn(usize) -> bool + '_ {
+    move |other| places[other] == places[own]
 }
 
 impl Class {

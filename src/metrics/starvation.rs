@@ -93,12 +93,14 @@ impl Starvation {
         }
     }
 
-    /// The class is starved no more; `held` is the thread time of each class up to `now`.
-    pub(super) fn end(&mut self, now: Nanos, held: &[u128]) {
+    /// The class is starved no more; `held` is the thread time of each class up to `now`. Only of classes `beside` it,
+    /// which use the same threads, is it said what they held.
+    pub(super) fn end(&mut self, now: Nanos, held: &[u128], beside: impl Fn(usize) -> bool) {
         self.settle_shut_out(now);
         let Some(open) = self.open.take() else { return };
         let length = now.since(open.start);
-        let held_ns: Vec<u128> = held.iter().zip(&open.held_before).map(|(after, before)| after - before).collect();
+        let held_by = |(at, (after, before)): (usize, (&u128, &u128))| if beside(at) { after - before } else { 0 };
+        let held_ns: Vec<u128> = held.iter().zip(&open.held_before).enumerate().map(held_by).collect();
         for (total, part) in self.held_ns.iter_mut().zip(&held_ns) {
             *total += part;
         }

@@ -178,11 +178,11 @@ mod tests {
         metrics.arrived(class, s(2), s(2));
         metrics.arrived(class, s(3), s(5));
         metrics.started(class, s(1), Some(s(2)), s(5));
-        metrics.gave_up(class, s(2), Some(s(3)), s(6));
+        metrics.left(class, s(2), Some(s(3)), Outcome::GaveUp, s(6));
         metrics.started(class, s(3), None, s(6));
         metrics.arrived(class, s(7), s(7));
-        metrics.refused(class, s(3), s(8));
-        metrics.refused(class, s(8), s(8));
+        metrics.turned_away(class, s(3), Outcome::Refused, s(8));
+        metrics.turned_away(class, s(8), Outcome::Refused, s(8));
         metrics.finished(class, s(1), s(5), Outcome::Served, s(9));
         let summary = metrics.close(s(10), [(class, s(7))], [(class, s(3), s(6))]);
         assert_eq!(summary.violations, Vec::<String>::new());

@@ -1,15 +1,16 @@
-//! A checked scenario, ready to run: one machine with one registry, its classes, its load.
+//! A checked scenario, ready to run: one machine with one registry, or a cluster of them, its classes, its load.
 //!
 //! Not a file format (`scenario` makes plans from TOML) and not a run. A comparison is a vector of plans that differ
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
+pub mod cluster;
 pub mod stability;
 pub mod threshold;
 
 use std::sync::Arc;
 
 use crate::ids::{ClassId, SourceId};
-use crate::policy::assumptions::Assumptions;
+use crate::policy::assumptions::{Assumption, Assumptions};
 use crate::policy::dispatch::{ClassRule, Rules};
 use crate::policy::registry::Registry;
 use crate::policy::sizing::{Machine, PoolShape};
@@ -51,6 +52,9 @@ pub struct Plan {
     pub load: Arc<LoadSpec>,
     /// What must hold of the figures.
     pub asserts: Vec<threshold::Assert>,
+    /// The cluster, where there is one. `machine`, `registry`, `pool` and the caps in `classes` are then those of its first
+    /// node.
+    pub cluster: Option<Arc<cluster::ClusterPlan>>,
 }
 
 /// The time at the begin of a run that is emulated and not measured; always shorter than the run.
@@ -99,6 +103,16 @@ pub enum Role {
     HeavyQueue,
     /// Another SMTP work queue.
     LightQueue,
+    /// The probes of a cluster's health monitor: requests that no user waits for.
+    Probe,
+}
+
+impl Role {
+    /// Whether it is SMTP: inbound requests and work queues.
+    #[must_use]
+    pub fn is_mail(self) -> bool {
+        matches!(self, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue)
+    }
 }
 
 /// Offered load of one class over a stretch of time, in threads (Erlangs): arrivals per second times seconds of service.
@@ -144,6 +158,22 @@ impl Plan {
         StreamKey::new(self.seed, "replication").stream(number as u64, 0).bits()
     }
 
+    /// Threads that all pools together may have.
+    #[must_use]
+    pub fn threads(&self) -> u32 {
+        let of = |cluster: &Arc<cluster::ClusterPlan>| {
+            cluster.nodes.iter().fold(0_u32, |sum, node| sum.saturating_add(node.pool.size))
+        };
+        self.cluster.as_ref().map_or(self.pool.size, of)
+    }
+
+    /// Every choice that nothing published settles, in a fixed order: those of the pool, then those of the cluster.
+    #[must_use]
+    pub fn assumption_list(&self) -> Vec<Assumption> {
+        let of_the_cluster = self.cluster.iter().flat_map(|cluster| cluster.policies.assumptions());
+        self.assumptions.list().into_iter().chain(of_the_cluster).collect()
+    }
+
     /// The class called `name`.
     #[must_use]
     pub fn class(&self, name: &str) -> Option<ClassId> {
@@ -163,7 +193,8 @@ impl Plan {
     }
 
     /// Offered load of each class at a moment, without faults. Closed populations count as if nobody ever waited, so
-    /// they are an upper bound; traces, whose rates are in their files, count as nothing.
+    /// they are an upper bound; traces, whose rates are in their files, and probes, which come when they are asked for, count
+    /// as nothing.
     #[must_use]
     pub fn offered(&self, at: Nanos) -> Vec<Offered> {
         let mut offered = vec![Offered::default(); self.classes.len()];
@@ -178,7 +209,7 @@ impl Plan {
                 Arrivals::Closed { population, pause } => {
                     f64::from(*population) / self.session_seconds(&source.journey, pause.mean_ns() / 1e9)
                 }
-                Arrivals::Trace(_) => continue,
+                Arrivals::Trace(_) | Arrivals::OnCall => continue,
             };
             for (stage, visits) in self.load.stages.iter().zip(visits) {
                 let (cpu_ns, wait_ns) = stage.mean_ns();

@@ -7,6 +7,7 @@
 
 use super::{Offered, Plan};
 use crate::ids::ClassId;
+use crate::models::cluster::spec::NodeId;
 use crate::policy::dispatch::Kind;
 use crate::time::Nanos;
 use crate::workload::arrivals::Pattern;
@@ -26,6 +27,8 @@ pub struct Overload {
     pub offered: f64,
     /// How much there is.
     pub capacity: u32,
+    /// On which node of a cluster, where there is one.
+    pub node: Option<NodeId>,
 }
 
 /// What a load may be too much for.
@@ -41,9 +44,22 @@ pub enum Bottleneck {
 
 impl Plan {
     /// Everything of which the open load asks for as much as there is or more: a queue grows for as long as that goes
-    /// on, and has no steady state.
+    /// on, and has no steady state. Of a cluster: while every group is where it starts.
     #[must_use]
     pub fn overloads(&self) -> Vec<Overload> {
+        if self.cluster.is_none() {
+            return self.own_overloads();
+        }
+        let nodes = self.servers_at_start().into_iter().enumerate();
+        let on = |(at, server): (usize, Plan)| {
+            let tagged = |overload| Overload { node: Some(NodeId(at as u16)), ..overload };
+            server.own_overloads().into_iter().map(tagged).collect::<Vec<_>>()
+        };
+        nodes.flat_map(on).collect()
+    }
+
+    /// Those of one server.
+    fn own_overloads(&self) -> Vec<Overload> {
         let open = self.open_load();
         let threads: f64 = open.iter().map(Offered::threads).sum();
         let processors: f64 = open.iter().map(|class| class.cpu_threads).sum();
@@ -61,23 +77,26 @@ impl Plan {
                 of,
                 offered,
                 capacity,
+                node: None,
             })
         };
         all.into_iter().filter_map(too_much).collect()
     }
 
-    /// Whether the load is the same at all times of the measured part: no fault in it, no rate that changes, no log.
+    /// Whether the load is the same at all times of the measured part: no fault in it (nor on a node, which moves groups),
+    /// no rate that changes, no log.
     #[must_use]
     pub fn load_is_steady(&self) -> bool {
         let from = self.warmup.length();
         let fault = self.load.faults.iter().any(|fault| fault.from < self.duration && fault.until > from);
+        let node_fault = self.cluster.as_ref().is_some_and(|cluster| !cluster.spec.faults.is_empty());
         let log = self.load.sources.iter().any(|source| matches!(source.arrivals, Arrivals::Trace(_)));
         let first = self.offered(from);
         let changes = |at: Nanos| {
             let near = |(a, b): (&Offered, &Offered)| (a.per_second - b.per_second).abs() <= 1e-9 * a.per_second;
             !first.iter().zip(&self.offered(at)).all(near)
         };
-        !fault && !log && !self.moments().into_iter().any(changes)
+        !fault && !node_fault && !log && !self.moments().into_iter().any(changes)
     }
 
     /// Moments spread evenly over the measured time, but not evenly apart, so that a load with a period is not met at

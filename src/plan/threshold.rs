@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{ClassPlan, Role};
+use super::ClassPlan;
 use crate::ids::ClassId;
 
 /// One threshold.
@@ -62,6 +62,16 @@ pub enum Figure {
     PoolSize,
     /// The most threads that existed together. Of the whole run.
     PoolLiveMax,
+    /// Failovers of all groups of a cluster. Of the whole run.
+    Failovers,
+    /// Restarts of all resources of a cluster. Of the whole run.
+    Restarts,
+    /// Failures of all resources of a cluster. Of the whole run.
+    Failures,
+    /// Sessions that ended because their service went offline. Of the whole run.
+    SessionsCut,
+    /// The time in which a service of a cluster was offline or its users starved.
+    Unavailable,
 }
 
 /// One number of a latency.
@@ -131,6 +141,11 @@ impl Figure {
             ("waiting_max", Figure::WaitingMax),
             ("pool.size", Figure::PoolSize),
             ("pool.live_max", Figure::PoolLiveMax),
+            ("cluster.failovers", Figure::Failovers),
+            ("cluster.restarts", Figure::Restarts),
+            ("cluster.failures", Figure::Failures),
+            ("cluster.sessions_cut", Figure::SessionsCut),
+            ("unavailable", Figure::Unavailable),
         ];
         let mut all: Vec<(String, Figure)> = plain.map(|(name, figure)| (name.to_string(), figure)).to_vec();
         for (name, statistic) in Statistic::ALL {
@@ -143,7 +158,25 @@ impl Figure {
     /// Whether it is a figure of the whole run and not of a service.
     #[must_use]
     pub fn of_the_run(self) -> bool {
-        matches!(self, Figure::PoolSize | Figure::PoolLiveMax)
+        matches!(self, Figure::PoolSize | Figure::PoolLiveMax) || self.of_the_cluster().is_some()
+    }
+
+    /// The name of a figure of the whole cluster among the cluster's figures; `None` for any other.
+    #[must_use]
+    pub fn of_the_cluster(self) -> Option<&'static str> {
+        match self {
+            Figure::Failovers => Some("failovers"),
+            Figure::Restarts => Some("restarts"),
+            Figure::Failures => Some("failures"),
+            Figure::SessionsCut => Some("sessions_cut"),
+            _ => None,
+        }
+    }
+
+    /// Whether only a cluster has it.
+    #[must_use]
+    pub fn needs_a_cluster(self) -> bool {
+        self == Figure::Unavailable || self.of_the_cluster().is_some()
     }
 
     /// The name under which estimates of it are made over several runs: `wait_p99_s` for `wait.p99`.
@@ -170,7 +203,7 @@ impl Figure {
     pub fn unit(self) -> Unit {
         match self {
             Figure::StarvedPercent | Figure::ShutOutPercent => Unit::Percent,
-            Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) => Unit::Time,
+            Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) | Figure::Unavailable => Unit::Time,
             Figure::ThreadSeconds => Unit::ThreadSeconds,
             _ => Unit::Count,
         }
@@ -178,13 +211,13 @@ impl Figure {
 }
 
 /// The classes that a threshold means by `name`: a class's own name; a queue's, for that queue of every virtual server;
-/// `smtp`, for all of SMTP.
+/// in a cluster a service's (`pop3`), for that of every group; `smtp`, for all of SMTP.
 #[must_use]
 pub fn classes_called(classes: &[ClassPlan], name: &str) -> Vec<ClassId> {
     let hit = |class: &ClassPlan| {
-        let smtp = matches!(class.role, Role::SmtpIn | Role::HeavyQueue | Role::LightQueue);
-        let queue = class.name.split_once('.').map(|(_, queue)| queue).filter(|_| smtp);
-        class.name == name || queue == Some(name) || (name == "smtp" && smtp)
+        let smtp = class.role.is_mail();
+        let of_a_server = class.name.split_once('.').map(|(_, name)| name);
+        class.name == name || of_a_server == Some(name) || (name == "smtp" && smtp)
     };
     (0..classes.len()).filter(|at| hit(&classes[*at])).map(|at| ClassId(at as u16)).collect()
 }
@@ -275,9 +308,9 @@ mod tests {
     #[test]
     fn names_of_figures_are_their_own() {
         let mut names: Vec<String> = Figure::all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 27);
+        assert_eq!(names.len(), 32);
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 27);
+        assert_eq!(names.len(), 32);
     }
 }

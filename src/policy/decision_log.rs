@@ -32,6 +32,17 @@ impl LogLine {
 pub trait Trace: Send + Sync + std::fmt::Debug {
     /// At the emulated moment `now`, this happened and that was decided. Called in the order of the events.
     fn note(&self, now: Nanos, line: &LogLine);
+
+    /// This node of a cluster begins, or begins anew, and numbers its items from `first_number` on. The answer names its
+    /// log for [`Trace::note_of`].
+    fn begins(&self, _node: usize, _first_number: u64) -> u32 {
+        0
+    }
+
+    /// As [`Trace::note`], of one of several logs. Of each, called in the order of its events.
+    fn note_of(&self, _log: u32, now: Nanos, line: &LogLine) {
+        self.note(now, line);
+    }
 }
 
 /// A log with a bound: it keeps the first lines and counts the rest.

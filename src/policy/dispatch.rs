@@ -142,6 +142,17 @@ pub struct Counts {
     pub packets: usize,
 }
 
+impl ClassCounts {
+    /// Adds the counts of the same class in another pool.
+    pub fn add(&mut self, other: &ClassCounts) {
+        self.waiting += other.waiting;
+        self.busy_threads += other.busy_threads;
+        self.requested += other.requested;
+        self.granted += other.granted;
+        self.stale_grants += other.stale_grants;
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Thread {
     Absent,
@@ -280,7 +291,7 @@ impl<J> Dispatch<J> {
                     self.mark(class);
                 }
             }
-            Event::SetRunnableLimit { limit } => self.runnable_limit = limit.max(1),
+            Event::SetRunnableLimit { limit } => self.runnable_limit = limit,
             Event::SetPoolSize { size } => {
                 self.goal = size.max(1);
                 while self.live + self.starting > self.goal && !self.idle.is_empty() {
@@ -348,6 +359,12 @@ impl<J> Dispatch<J> {
             .iter()
             .enumerate()
             .flat_map(|(at, class)| class.queue.items().map(move |job| (ClassId(at as u16), job)))
+    }
+
+    /// The tickets of the waiting items of one class, the oldest first.
+    #[must_use]
+    pub fn tickets(&self, class: ClassId) -> Vec<Ticket> {
+        self.classes[class.index()].queue.seqs().map(|seq| Ticket::new(seq, class)).collect()
     }
 
     /// Whether an item still waits.

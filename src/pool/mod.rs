@@ -349,6 +349,14 @@ impl AtqPool {
         drop(self.shared.leave(core));
     }
 
+    /// Changes how many threads may be runnable when a closure is handed out; with 0 none is until it is raised again, and
+    /// what runs goes on.
+    pub fn set_runnable_limit(&self, threads: u32) {
+        let mut core = self.shared.core.lock();
+        core.limit_runnable(threads);
+        drop(self.shared.leave(core));
+    }
+
     /// Every count, and why it last changed.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

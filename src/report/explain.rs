@@ -9,11 +9,13 @@ use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
 use super::table::Grid;
 use super::text::{LEAST_WIDTH, assumptions, pool_facts, section};
 use crate::ids::{ClassId, DependencyId};
+use crate::models::cluster::spec::{NodeId, Watch};
+use crate::plan::cluster::ClusterPlan;
 use crate::plan::{Plan, Role, Warmup};
 use crate::policy::dispatch::Kind;
 use crate::time::Nanos;
 use crate::workload::faults::{Effect, Fault, Target};
-use crate::workload::journey::Arrivals;
+use crate::workload::journey::{Arrivals, Journey};
 use judge::{Level, Limits, Trouble, levels, processors, sum, troubles};
 
 /// Spans of a level that are told one by one; further ones are counted.
@@ -34,24 +36,55 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
         Warmup::Given(time) => out.push_str(&wrap("warm-up   ", &format!("{time}, not measured"), width)),
         Warmup::Auto(_) => out.push_str(&wrap("warm-up   ", "chosen before the run, by pilot runs", width)),
     }
-    let mut sections = vec![section("Server and pool", pool(&all, width))];
+    if let Some(cluster) = &first.cluster {
+        out.push_str(&wrap("cluster   ", &cluster_text(cluster), width));
+    }
+    // A node of a cluster is a server of its own, with the groups that start on it.
+    let servers: Vec<Plan> = plans.iter().flat_map(Plan::servers_at_start).collect();
+    let servers: Vec<&Plan> = servers.iter().collect();
+    let mut sections = vec![section("Server and pool", pool(&servers, width))];
     let mut told: Vec<&Plan> = Vec::new();
-    for plan in &all {
+    for plan in &servers {
         if told.iter().any(|t| t.load == plan.load && t.classes.len() == plan.classes.len()) {
             continue;
         }
         told.push(plan);
-        let several = all.iter().any(|p| p.load != plan.load || p.classes.len() != plan.classes.len());
+        let several = servers.iter().any(|p| p.load != plan.load || p.classes.len() != plan.classes.len());
         let of = if several { format!(" of {}", plain(&plan.variant)) } else { String::new() };
         sections.push(section(&format!("Offered load{of}"), load(plan, width)));
     }
-    sections.push(section("What averages foretell", expectations(&all, width)));
+    sections.push(section("What averages foretell", expectations(&servers, width)));
     sections.push(section("Assumptions", assumptions(&all, width)));
     for text in sections.iter().filter(|text| !text.is_empty()) {
         out.push('\n');
         out.push_str(text);
     }
     paint(&out, false)
+}
+
+/// Who is where at the begin, and when a service counts as failed.
+fn cluster_text(cluster: &ClusterPlan) -> String {
+    let spec = &cluster.spec;
+    let node = |id: &NodeId| plain(&spec.nodes[id.index()]);
+    let groups = spec.groups.iter().map(|group| {
+        let others = group.owners.iter().filter(|owner| **owner != group.starts_on).map(node);
+        let others = others.collect::<Vec<_>>().join(", ");
+        let moves = if others.is_empty() { "it has no other owner".into() } else { format!("else on {others}") };
+        format!("{} starts on {} ({moves})", plain(&group.name), node(&group.starts_on))
+    });
+    let groups = groups.collect::<Vec<_>>().join("; ");
+    let watch = spec.resources.iter().find_map(|resource| resource.watch);
+    let watch = watch.map_or("no service is probed".to_string(), |watch| match watch {
+        Watch::Monitor { every, is_alive_timeout } => {
+            format!("every {every} a probe asks a service for a thread; unanswered for {is_alive_timeout}, it fails")
+        }
+        Watch::Generic { is_alive_every, answer_within, .. } => {
+            format!(
+                "every {is_alive_every} a probe asks a service for a thread; unanswered for {answer_within}, it fails"
+            )
+        }
+    });
+    format!("{}: {groups}. Of the first service: {watch}.", counted(spec.nodes.len() as u64, "node"))
 }
 
 /// Machine and pool, with the steps of the computation.
@@ -237,11 +270,24 @@ fn round(threads: f64) -> String {
     amount(threads).trim_end_matches(".0").to_string()
 }
 
+/// Whether the sessions of some source ask a class.
+fn is_asked(plan: &Plan, class: ClassId) -> bool {
+    plan.load.sources.iter().any(|source| match &source.journey {
+        Journey::Session { script, .. } => script.iter().any(|s| plan.load.stages[s.stage.index()].class == class),
+        Journey::Message(_) | Journey::Row => false,
+    })
+}
+
 fn trouble_text(plan: &Plan, trouble: &Trouble) -> String {
     match trouble {
         Trouble::RequestsWait { queues_hold, requests, size } => {
-            let users = plan.classes.iter().filter(|class| class.role == Role::Protocol);
-            let users: Vec<String> = users.map(|class| super::format::protocol_name(&class.name)).collect();
+            let is_user = |at: &usize| {
+                let class = &plan.classes[*at];
+                // Of a cluster's services, those that are asked on this node.
+                class.role == Role::Protocol && (!class.name.contains('.') || is_asked(plan, ClassId(*at as u16)))
+            };
+            let users = (0..plan.classes.len()).filter(is_user);
+            let users: Vec<String> = users.map(|at| super::format::protocol_name(&plan.classes[at].name)).collect();
             let who = if users.is_empty() { "requests".to_string() } else { super::format::and(&users) };
             let reach = if plan.pool.heavy_request_total >= *size {
                 format!("the heavy queues may ask for {} and", plan.pool.heavy_request_total)

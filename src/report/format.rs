@@ -121,6 +121,12 @@ pub(super) fn micros(us: f64) -> String {
     Nanos::from_f64(us * 1e3).to_string()
 }
 
+/// A moment of the run as a clock shows it: `03:12:07`.
+pub(super) fn clock(at: Nanos) -> String {
+    let s = at.0 / 1_000_000_000;
+    format!("{:02}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+}
+
 /// A bucket's edge: `500 us`, `2 ms`, `50 s`, without needless digits.
 pub(super) fn edge(us: u64) -> String {
     match us {
@@ -140,9 +146,12 @@ pub(super) fn and(words: &[String]) -> String {
     }
 }
 
-/// The name of a protocol's class as people write it: `POP3`, `IMAP4`.
+/// The name of a protocol's class as people write it: `POP3`, `IMAP4`; in a cluster `POP3 of evs1`.
 pub(super) fn protocol_name(class: &str) -> String {
-    plain(class).to_uppercase()
+    match class.split_once('.') {
+        Some((group, protocol)) => format!("{} of {}", plain(protocol).to_uppercase(), plain(group)),
+        None => plain(class).to_uppercase(),
+    }
 }
 
 /// Text broken at spaces into lines of at most `width`; the first after `lead`, the others after as many spaces. A

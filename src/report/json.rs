@@ -3,6 +3,7 @@
 //! Not the domain's types, which are never serialised: the wire structs in `json/wire.rs` own names and units. Called
 //! by `cli`. Fields come in a fixed order, so equal reports are equal bytes.
 
+mod cluster;
 mod fill;
 mod wire;
 
@@ -82,10 +83,11 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::sample::compared;
+    use super::super::sample::{compared, on_cluster};
     use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
+    use crate::metrics::failover::over_runs;
     use crate::metrics::replicated::{Replicated, run_figures};
     use crate::time::Nanos;
 
@@ -116,7 +118,9 @@ mod tests {
 
     impl Walk {
         fn value(&mut self, value: &Value, kind: &str, path: &str) {
-            if let Some(rest) = kind.strip_suffix(" or null") {
+            if let Some(rest) = kind.strip_prefix("optional ") {
+                self.value(value, rest, path);
+            } else if let Some(rest) = kind.strip_suffix(" or null") {
                 if !value.is_null() {
                     self.value(value, rest, path);
                 }
@@ -145,8 +149,11 @@ mod tests {
                 self.seen.insert((section.to_string(), key.clone()));
                 self.value(value, kind, &format!("{path}.{key}"));
             }
-            for field in fields.keys() {
-                assert!(object.contains_key(field), "{section}.{field} is documented and not in {path}");
+            for (field, kind) in &fields {
+                assert!(
+                    kind.starts_with("optional ") || object.contains_key(field),
+                    "{section}.{field} is documented and not in {path}"
+                );
             }
         }
     }
@@ -177,6 +184,10 @@ mod tests {
         });
         let found = Settling::After(Nanos::SECOND);
         report.variants[0].pilot = Some(Pilot { runs: 20, bin: Nanos::SECOND, found });
+        let mut on_cluster = on_cluster("on a cluster", Nanos::ZERO, false);
+        let found = on_cluster.cluster.as_mut().expect("it is there");
+        found.over_runs = over_runs(&[found.figures.clone(), found.figures.clone()]);
+        report.variants.push(on_cluster);
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {
@@ -204,6 +215,30 @@ mod tests {
         let percent: f64 = holders.iter().map(|h| h["percent"].as_f64().unwrap()).sum();
         assert!((percent - 100.0).abs() < 1e-6, "{percent}");
         assert_eq!(value["variants"][0]["host"]["verdict"], "clean");
+    }
+
+    #[test]
+    fn a_cluster_is_told_and_nothing_of_it_without_one() {
+        let mut report = compared();
+        assert!(!json(&report).contains("\"cluster\"") && !json(&report).contains("\"unreachable\""));
+        report.variants = vec![on_cluster("untuned", Nanos::ZERO, false)];
+        let value = parsed(&report);
+        let cluster = &value["variants"][0]["cluster"];
+        assert_eq!(
+            (&cluster["failovers"], &cluster["restarts"], &cluster["sessions_cut"]),
+            (&1.into(), &1.into(), &17.into())
+        );
+        assert!(cluster["mean_time_between_failovers_s"].is_null());
+        assert_eq!(cluster["unavailable_s"]["pop3"], cluster["unavailable_s"]["evs1.pop3"]);
+        assert_eq!(cluster["events"][0]["id"], 2074);
+        assert_eq!(cluster["events"][0]["resource"], "pop3");
+        for lane in cluster["timeline"].as_array().unwrap() {
+            let spans = lane["spans"].as_array().unwrap();
+            assert_eq!(spans[0]["from_s"], 0.0);
+            assert!(spans.windows(2).all(|two| two[0]["to_s"] == two[1]["from_s"]), "{lane}");
+            assert_eq!(spans.last().unwrap()["to_s"], 600.0);
+        }
+        assert!(value["variants"][0]["services"]["evs1.pop3"]["cut"].is_u64());
     }
 
     #[test]

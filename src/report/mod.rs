@@ -3,6 +3,7 @@
 //! Not arithmetic: figures come computed from `metrics` and `plan`. Knows no engine and no scenario file. Called by
 //! `run` (which builds the report) and `cli` (which writes it).
 
+pub mod events_csv;
 pub mod explain;
 mod format;
 pub mod json;
@@ -16,10 +17,12 @@ pub mod verdict;
 use std::sync::Arc;
 
 use crate::metrics::Summary;
+use crate::metrics::failover::{ClusterFigures, FailoverSummary, OverRuns};
 use crate::metrics::host::{HostNoise, HostVerdict};
 use crate::metrics::replicated::Replicated;
 use crate::metrics::trust::Doubt;
 use crate::plan::Plan;
+use crate::plan::cluster::ClusterPlan;
 use crate::policy::dispatch::ClassCounts;
 use crate::time::Nanos;
 
@@ -133,6 +136,19 @@ pub struct VariantReport {
     pub pilot: Option<Pilot>,
     /// Estimates over several independent runs; the other fields are then those of the first run.
     pub replicated: Option<Replicated>,
+    /// What became of the cluster, where the plan has one.
+    pub cluster: Option<ClusterReport>,
+}
+
+/// What became of a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterReport {
+    /// The log, the time line, and what was lost.
+    pub happened: FailoverSummary,
+    /// Counts and times.
+    pub figures: ClusterFigures,
+    /// Estimates over several independent runs; empty where there was one.
+    pub over_runs: Vec<OverRuns>,
 }
 
 /// How grave a notice is.
@@ -160,6 +176,12 @@ pub struct Notice {
 }
 
 impl VariantReport {
+    /// The cluster's plan with what became of it, where there is one.
+    #[must_use]
+    pub fn on_cluster(&self) -> Option<(&ClusterPlan, &ClusterReport)> {
+        Some((self.plan.cluster.as_deref()?, self.cluster.as_ref()?))
+    }
+
     /// The host's verdict on this run; `None` in virtual time.
     #[must_use]
     pub fn host_verdict(&self) -> Option<(HostVerdict, Vec<String>)> {

@@ -2,6 +2,8 @@
 //!
 //! Not a run: who waits how long is written down here, not decided by a policy.
 
+mod cluster;
+
 use std::sync::Arc;
 
 use super::{Gravity, MeanWait, Notice, Report, VariantReport, threshold};
@@ -26,6 +28,8 @@ use crate::workload::faults::{Effect, Fault, Target};
 use crate::workload::journey::{
     Arrivals, Branch, Journey, LoadSpec, Phase, PhaseKind, ScriptStep, Source, Stage, Then, Times,
 };
+
+pub(super) use cluster::on_cluster;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =
@@ -53,7 +57,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
     let assumptions = Assumptions::default();
     let pool = pool_shape(&machine, &registry, &assumptions).0.expect("the values are sound");
     let rule = |role| match role {
-        Role::Protocol | Role::SmtpIn => Kind::Requests,
+        Role::Protocol | Role::SmtpIn | Role::Probe => Kind::Requests,
         Role::HeavyQueue => Kind::WorkQueue { cap: pool.heavy_queue_cap, drain: Drain::UntilEmpty },
         Role::LightQueue => Kind::WorkQueue { cap: 1, drain: Drain::UntilEmpty },
     };
@@ -78,6 +82,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         load: Arc::new(load()),
         asserts: asserts(),
         warmup: Warmup::None,
+        cluster: None,
     }
 }
 
@@ -231,7 +236,7 @@ fn replay(items: &[Item], events: impl Iterator<Item = (Nanos, Event)>, end: Nan
                     metrics.started(class, due, backlog.oldest(), now);
                     serving[at] = true;
                 } else {
-                    metrics.gave_up(class, due, backlog.oldest(), now);
+                    metrics.left(class, due, backlog.oldest(), Outcome::GaveUp, now);
                 }
             }
             Event::Finish(at) => {
@@ -262,7 +267,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
     assert_eq!(summary.violations, Vec::<String>::new());
     let plan = Arc::new(plan(name, settings));
     VariantReport {
-        asserts: threshold::check(&plan, &summary, None),
+        asserts: threshold::check(&plan, &summary, None, None),
         plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
@@ -285,6 +290,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         ],
         pilot: None,
         replicated: None,
+        cluster: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! width; nothing is cut off: what is left out is named.
 
 mod agreement;
+mod cluster;
 mod facts;
 mod figures;
 mod histogram;
@@ -14,6 +15,7 @@ use super::verdict::sentence;
 use super::{Report, VariantReport};
 use crate::ids::ClassId;
 use crate::metrics::ClassSummary;
+use crate::plan::Role;
 
 pub(super) use facts::{assumptions, pool_facts};
 
@@ -49,6 +51,10 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("Pool", facts::pool(report, width)),
         section("Replications", replications::replications(report, width)),
         section("Every figure over the runs", replications::every_figure(report, width)),
+        section("Cluster", cluster::cluster(report, width)),
+        section("Time line", cluster::time_lines(report, width)),
+        section("Unavailable to users", cluster::unavailable(report, width)),
+        section("Event log", cluster::events(report, width)),
         section("Outcomes", figures::outcomes(report, width)),
         section("Waits for a thread", figures::waits(report, width)),
         section("Starvation", figures::starvation(report, width)),
@@ -100,10 +106,12 @@ fn names(report: &Report) -> Vec<String> {
     report.variants.iter().map(|variant| plain(&variant.plan.variant)).collect()
 }
 
-/// Names of all services of all variants, in order of their first appearance.
+/// Names of all services of all variants, in order of their first appearance. Probes are no users' requests, and are told
+/// with the cluster.
 fn services(report: &Report) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for class in report.variants.iter().flat_map(|variant| &variant.plan.classes) {
+    let all = report.variants.iter().flat_map(|variant| &variant.plan.classes);
+    for class in all.filter(|class| class.role != Role::Probe) {
         if !names.contains(&class.name.as_str()) {
             names.push(&class.name);
         }

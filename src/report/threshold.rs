@@ -4,6 +4,7 @@
 //! `json`.
 
 use crate::ids::ClassId;
+use crate::metrics::failover::ServiceTime;
 use crate::metrics::latency::LatencySummary;
 use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::{ClassSummary, Summary};
@@ -11,6 +12,7 @@ use crate::plan::Plan;
 use crate::plan::threshold::{Assert, Figure, Relation, Statistic, Unit};
 use crate::time::Nanos;
 
+use super::ClusterReport;
 use super::format::{amount, count, micros};
 
 /// One threshold, compared with one service or with the whole run.
@@ -54,17 +56,29 @@ impl AssertResult {
 /// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
 /// a figure is the mean over the runs and has its interval.
 #[must_use]
-pub fn check(plan: &Plan, summary: &Summary, replicated: Option<&Replicated>) -> Vec<AssertResult> {
+pub fn check(
+    plan: &Plan,
+    summary: &Summary,
+    cluster: Option<&ClusterReport>,
+    replicated: Option<&Replicated>,
+) -> Vec<AssertResult> {
     let mut results = Vec::new();
     for assert in &plan.asserts {
         if assert.figure.of_the_run() {
             let live =
                 replicated.filter(|_| assert.figure == Figure::PoolLiveMax).map(|all| interval(&all.run.own[0], 1.0));
-            let found = live.map_or_else(|| of_the_run(plan, summary, assert.figure), |(mean, _)| Some(mean));
-            results.push(result(plan, assert, None, found, live.map(|(_, interval)| interval)));
+            let runs = live.or_else(|| over_runs(cluster?, assert.figure.of_the_cluster()?, 1.0));
+            let one = || of_the_run(plan, summary, cluster, assert.figure);
+            let found = runs.map_or_else(one, |(mean, _)| Some(mean));
+            results.push(result(plan, assert, None, found, runs.map(|(_, interval)| interval)));
         }
         for class in &assert.classes {
             let service = Some(plan.class_name(*class).to_string());
+            if assert.figure == Figure::Unavailable {
+                let (found, interval) = unavailable(plan, *class, cluster);
+                results.push(result(plan, assert, service, found, interval));
+                continue;
+            }
             let found = summary.classes.get(class.index()).and_then(|class| of_a_class(class, assert.figure));
             let estimate = replicated.and_then(|all| estimate(all, *class, assert.figure)).filter(|_| found.is_some());
             let interval = estimate.map(|(_, interval)| interval);
@@ -81,6 +95,30 @@ fn estimate(replicated: &Replicated, class: ClassId, figure: Figure) -> Option<(
     let at = FIGURES.iter().position(|known| known.name == name)?;
     let found = replicated.services.get(class.index())?.own.get(at)?;
     Some(interval(found, factor))
+}
+
+/// For how long the service of a class was unavailable, and its interval where there were several runs; nothing for a
+/// class in which no user waits.
+fn unavailable(plan: &Plan, class: ClassId, cluster: Option<&ClusterReport>) -> (Option<f64>, Option<(f64, f64)>) {
+    let Some((cluster, planned)) = cluster.zip(plan.cluster.as_ref()) else { return (None, None) };
+    let users = planned.classes_of_users(&plan.classes);
+    let resource = users.iter().position(|users| *users == Some(class)).map(|at| &planned.spec.resources[at]);
+    let service = resource.and_then(|resource| {
+        let group = format!("{}.", planned.spec.groups[resource.group.index()].name);
+        let own = |service: &&ServiceTime| service.kind == resource.kind && service.name.starts_with(&group);
+        cluster.figures.services.iter().find(own)
+    });
+    let Some(service) = service else { return (None, None) };
+    match over_runs(cluster, &format!("{}.unavailable_s", service.name), 1e9) {
+        Some((mean, interval)) => (Some(mean), Some(interval)),
+        None => (Some(service.unavailable().0 as f64), None),
+    }
+}
+
+/// Mean and interval of a cluster's figure over several runs, in units of which `factor` make one of the estimate's.
+fn over_runs(cluster: &ClusterReport, name: &str, factor: f64) -> Option<(f64, (f64, f64))> {
+    let found = cluster.over_runs.iter().find(|figure| figure.name == name)?;
+    Some(interval(&found.estimate, factor))
 }
 
 /// Mean and interval, in units of which `factor` make one of the estimate's.
@@ -120,11 +158,15 @@ pub fn passes(relation: Relation, allowed: f64, found: Option<f64>, interval: Op
     }
 }
 
-fn of_the_run(plan: &Plan, summary: &Summary, figure: Figure) -> Option<f64> {
+fn of_the_run(plan: &Plan, summary: &Summary, cluster: Option<&ClusterReport>, figure: Figure) -> Option<f64> {
     match figure {
         Figure::PoolSize => Some(f64::from(plan.pool.size)),
         Figure::PoolLiveMax => Some(f64::from(summary.live_threads_max)),
-        _ => None,
+        _ => {
+            let name = figure.of_the_cluster()?;
+            let all = cluster?.figures.listed();
+            all.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        }
     }
 }
 
@@ -145,7 +187,8 @@ fn of_a_class(class: &ClassSummary, figure: Figure) -> Option<f64> {
         Figure::WaitingMax => class.waiting_max as f64,
         Figure::Wait(statistic) => return of_a_latency(&class.wait, statistic),
         Figure::Service(statistic) => return of_a_latency(&class.service, statistic),
-        Figure::PoolSize | Figure::PoolLiveMax => return None,
+        Figure::PoolSize | Figure::PoolLiveMax | Figure::Unavailable => return None,
+        Figure::Failovers | Figure::Restarts | Figure::Failures | Figure::SessionsCut => return None,
     })
 }
 
@@ -190,6 +233,7 @@ mod tests {
         let class = plan.class("pop3").expect("the sample has it");
         plan.asserts = Figure::all()
             .into_iter()
+            .filter(|(_, figure)| !figure.needs_a_cluster())
             .map(|(text, figure)| Assert {
                 text,
                 why: String::new(),
@@ -199,7 +243,7 @@ mod tests {
                 value: 0.0,
             })
             .collect();
-        let results = check(&plan, &report.summary, None);
+        let results = check(&plan, &report.summary, None, None);
         assert_eq!(results.len(), plan.asserts.len());
         assert!(results.iter().all(|result| result.passed && result.found.is_some()), "{results:?}");
         let found = |text: &str| results.iter().find(|r| r.text == text).and_then(|r| r.found);
@@ -210,14 +254,14 @@ mod tests {
         let runs = vec![run_figures(&report.summary); 2];
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
-        for result in check(&plan, &report.summary, Some(&replicated)) {
+        for result in check(&plan, &report.summary, None, Some(&replicated)) {
             assert_eq!(result.interval.is_some(), result.text != "pool.size", "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
             assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);
         }
         // What came to nobody has no mean, and keeps no threshold.
         report.summary.classes[class.index()].wait.count = 0;
-        let results = check(&plan, &report.summary, None);
+        let results = check(&plan, &report.summary, None, None);
         let mean = results.iter().find(|r| r.text == "wait.mean").expect("it is checked");
         assert_eq!((mean.found, mean.passed, mean.found_text().as_str()), (None, false, "nothing measured"));
     }
@@ -235,7 +279,7 @@ mod tests {
             .collect();
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2, 3], &runs, &waits, None);
-        let result = &check(&report.plan, &report.summary, Some(&replicated))[0];
+        let result = &check(&report.plan, &report.summary, None, Some(&replicated))[0];
         // Mean 0.7, standard deviation 0.2, t(2, 0.975) = 4.3027: half-width 0.4968.
         let (low, high) = result.interval.expect("there is one");
         assert!((low - 0.2032).abs() < 1e-4 && (high - 1.1968).abs() < 1e-4, "{low} {high}");

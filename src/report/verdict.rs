@@ -4,6 +4,7 @@
 //! others, and judged by its protocols. Of several runs it speaks with intervals, and of differences by the variants'
 //! names (`verdict/replicated.rs`). Called by `text` and `json`.
 
+mod cluster;
 mod replicated;
 
 use std::collections::BTreeSet;
@@ -91,6 +92,10 @@ pub fn sentence(report: &Report) -> String {
         Some(differences) => format!("{}; so {differences}", told.trim_end_matches('.')),
         None => told,
     };
+    let told = match cluster::clause(report) {
+        Some(clause) => format!("{}; {clause}", told.trim_end_matches('.')),
+        None => told,
+    };
     let told = format!("{}.", told.trim_end_matches('.'));
     let told = with_interruption(report, &told);
     match slow_host(report) {
@@ -172,7 +177,7 @@ fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
 /// What users are spared may be what the mail suffers; a verdict on users alone would hide that.
 fn mail_clause(variant: &VariantReport) -> String {
     let (plan, summary) = (&variant.plan, &variant.summary);
-    let is_mail = |id: &ClassId| plan.classes[id.index()].role != Role::Protocol;
+    let is_mail = |id: &ClassId| plan.classes[id.index()].role.is_mail();
     let mail: Vec<ClassId> =
         (0..plan.classes.len().min(summary.classes.len())).map(|at| ClassId(at as u16)).filter(is_mail).collect();
     let all = together(summary, &mail);
@@ -290,17 +295,23 @@ fn with_other_differences(variant: &VariantReport, all: &[VariantReport], words:
             ("MB of memory", machine.memory_mb.to_string()),
             ("SMTP virtual servers", machine.smtp_virtual_servers.to_string()),
         ];
-        let name = |name: &'static str| name.trim_start_matches("assumptions.");
-        facts.extend(plan.assumptions.list().into_iter().map(|a| (name(a.name), a.value)));
+        facts.extend(plan.assumptions.list().into_iter().map(|a| (a.name, a.value)));
+        facts.extend(plan.cluster.iter().flat_map(|cluster| cluster.policies.settings()));
         facts
     };
-    let listed: Vec<Vec<(&str, String)>> = all.iter().map(facts).collect();
-    let differing = |at: &usize| listed.iter().any(|facts| facts[*at].1 != listed[0][*at].1);
+    let listed: Vec<Vec<(&'static str, String)>> = all.iter().map(facts).collect();
+    let value = |facts: &[(&'static str, String)], name: &str| {
+        facts.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    };
     let own = facts(variant);
+    let differing = |at: &usize| listed.iter().any(|facts| value(facts, own[*at].0).as_ref() != Some(&own[*at].1));
     let mut parts: Vec<String> = if words == "with the same registry" { Vec::new() } else { vec![words] };
     let told: Vec<String> = (0..own.len())
         .filter(differing)
-        .map(|at| if at < 3 { format!("{} {}", own[at].1, own[at].0) } else { format!("{}={}", own[at].0, own[at].1) })
+        .map(|at| match (at, own[at].0, &own[at].1) {
+            (0..3, name, value) => format!("{value} {name}"),
+            (_, name, value) => format!("{}={value}", name.trim_start_matches("assumptions.")),
+        })
         .collect();
     if !told.is_empty() {
         parts.push(format!("with {}", and(&told)));

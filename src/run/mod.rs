@@ -16,9 +16,10 @@ pub use trace::TraceFile;
 use std::sync::Arc;
 
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
+use crate::metrics::failover::ClusterFigures;
 use crate::plan::Plan;
 use crate::policy::decision_log::Trace;
-use crate::report::{Report, VariantReport, threshold};
+use crate::report::{ClusterReport, Report, VariantReport, threshold};
 use crate::time::Nanos;
 
 /// Which engine runs a plan.
@@ -190,7 +191,13 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
 }
 
 fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
-    let asserts = threshold::check(&plan, &output.summary, None);
+    let figures = cluster_figures(&plan, &output);
+    let cluster = figures.zip(output.failover).map(|(figures, happened)| ClusterReport {
+        happened,
+        figures,
+        over_runs: Vec::new(),
+    });
+    let asserts = threshold::check(&plan, &output.summary, cluster.as_ref(), None);
     let mean_waits = steadiness::mean_waits(&plan, &output.summary);
     VariantReport {
         plan,
@@ -207,5 +214,13 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         mean_waits,
         pilot: None,
         replicated: None,
+        cluster,
     }
+}
+
+/// Counts and times of a run's cluster, where it has one.
+fn cluster_figures(plan: &Plan, output: &RunOutput) -> Option<ClusterFigures> {
+    let (cluster, happened) = (plan.cluster.as_ref()?, output.failover.as_ref()?);
+    let users = cluster.classes_of_users(&plan.classes);
+    Some(ClusterFigures::of(happened, &output.summary, &cluster.spec, &users, &cluster.probe_class))
 }

@@ -145,11 +145,14 @@ fn overload(variant: &VariantReport) -> Option<Notice> {
     let plan = &variant.plan;
     let each = |found: &crate::plan::stability::Overload| {
         let (offered, there) = (found.offered, found.capacity);
-        match found.of {
+        let node = found.node.and_then(|node| plan.cluster.as_ref()?.nodes.get(node.index()));
+        let on = node.map_or_else(String::new, |node| format!(" on {}", node.name));
+        let what = match found.of {
             Bottleneck::Pool => format!("{offered:.1} of {there} threads of the pool"),
             Bottleneck::Processors => format!("{offered:.2} of {there} processors"),
             Bottleneck::Cap(class) => format!("{offered:.1} of the {there} threads of {}", plan.class_name(class)),
-        }
+        };
+        what + &on
     };
     let overloads = plan.overloads();
     if overloads.is_empty() {

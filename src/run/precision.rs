@@ -75,8 +75,11 @@ impl Target {
         let refuse = |message: &str, remedy: String| {
             Problem::error(Place::Named(format!("--precision-of {text}")), message, remedy)
         };
-        let known = |(name, figure): &(String, Figure)| (!figure.of_the_run()).then(|| name.clone());
-        let Some((service, figure)) = Figure::at_the_end_of(text) else {
+        let known = |(name, figure): &(String, Figure)| {
+            (!figure.of_the_run() && !figure.needs_a_cluster()).then(|| name.clone())
+        };
+        let found = Figure::at_the_end_of(text).filter(|(_, figure)| !figure.needs_a_cluster());
+        let Some((service, figure)) = found else {
             let names: Vec<String> = Figure::all().iter().filter_map(known).collect();
             let last = text.split_once('.').map_or(text, |(_, figure)| figure);
             let remedy = match nearest(last, names.iter().map(String::as_str)) {

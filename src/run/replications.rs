@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 
 use super::precision::{self, Wish};
 use super::warmup::{Prepared, prepare};
-use super::{Progress, Ran, RunOptions, notices, parallel, variant};
+use super::{Progress, Ran, RunOptions, cluster_figures, notices, parallel, variant};
 use crate::engine::{EngineError, Options, RunOutput, virtual_time};
+use crate::metrics::failover::{ClusterFigures, over_runs};
 use crate::metrics::latency::Latency;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
@@ -31,6 +32,7 @@ struct Kept {
     figures: Vec<RunFigures>,
     violations: Vec<Vec<String>>,
     panics: Vec<u64>,
+    clusters: Vec<Option<ClusterFigures>>,
     outputs: Vec<RunOutput>,
 }
 
@@ -89,7 +91,13 @@ fn one(
     waits: &Waits,
     ended: &dyn Fn(),
 ) -> Result<Option<Kept>, (String, EngineError)> {
-    let mut kept = Kept { figures: Vec::new(), violations: Vec::new(), panics: Vec::new(), outputs: Vec::new() };
+    let mut kept = Kept {
+        figures: Vec::new(),
+        violations: Vec::new(),
+        panics: Vec::new(),
+        clusters: Vec::new(),
+        outputs: Vec::new(),
+    };
     let mut recorded: Vec<Vec<Latency>> = Vec::new();
     for plan in plans {
         let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
@@ -103,6 +111,7 @@ fn one(
         kept.figures.push(run_figures(&output.summary));
         kept.violations.push(output.summary.violations.clone());
         kept.panics.push(output.panics);
+        kept.clusters.push(cluster_figures(&plan, &output));
         let own = output.summary.classes.iter_mut().map(|class| std::mem::take(&mut class.wait_recorded));
         recorded.push(own.collect());
         if number == 0 {
@@ -123,12 +132,16 @@ fn one(
 fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>], count: usize) -> Option<Report> {
     let plans = &prepared.plans;
     let mut figures: Vec<Vec<RunFigures>> = vec![Vec::new(); plans.len()];
+    let mut clusters: Vec<Vec<ClusterFigures>> = vec![Vec::new(); plans.len()];
     let mut variants: Vec<VariantReport> = Vec::new();
     let mut numbers = Vec::new();
     for (number, one) in kept {
         numbers.push(number);
         for (all, own) in figures.iter_mut().zip(one.figures) {
             all.push(own);
+        }
+        for (all, own) in clusters.iter_mut().zip(one.clusters) {
+            all.extend(own);
         }
         for ((plan, output), pilot) in plans.iter().zip(one.outputs).zip(&prepared.pilots) {
             variants.push(VariantReport { pilot: *pilot, ..variant(Arc::new(plan.clone()), output) });
@@ -149,7 +162,11 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
             let seeds: Vec<u64> = numbers.iter().map(|number| plans[at].seed_of_run(*number)).collect();
             let first = (at > 0).then(|| figures[0].as_slice());
             variant.replicated = Some(Replicated::of(&seeds, &figures[at], &waits[at], first));
-            variant.asserts = threshold::check(&variant.plan, &variant.summary, variant.replicated.as_ref());
+            if let Some(cluster) = &mut variant.cluster {
+                cluster.over_runs = over_runs(&clusters[at]);
+            }
+            let (cluster, replicated) = (variant.cluster.as_ref(), variant.replicated.as_ref());
+            variant.asserts = threshold::check(&variant.plan, &variant.summary, cluster, replicated);
         }
     }
     let mut found = notices::of(&variants, &[]);

@@ -7,8 +7,8 @@ use std::ops::Range;
 use super::tree::{Node, Origin, Value, shortened, shown_number};
 use super::walk::{Fields, TIME_MOST, Walk, parse_time};
 use crate::ids::ClassId;
-use crate::plan::ClassPlan;
 use crate::plan::threshold::{self, Assert, Figure, Relation, Unit};
+use crate::plan::{ClassPlan, Role};
 use crate::problem::nearest;
 
 /// The most thresholds of one scenario.
@@ -20,6 +20,7 @@ const WHY_MOST: usize = 500;
 pub(super) fn asserts(
     root: &mut Fields<'_, '_>,
     classes: &[ClassPlan],
+    on_cluster: bool,
     variant: &str,
     variants: &[&str],
 ) -> Vec<Assert> {
@@ -37,7 +38,7 @@ pub(super) fn asserts(
         let Some((that, text)) = that.and_then(|node| walk.text(node, &name).map(|text| (node, text))) else {
             continue;
         };
-        let reader = Reader { walk, node: that, text, classes, applies };
+        let reader = Reader { walk, node: that, text, classes, on_cluster, applies };
         let Some(assert) = reader.assert(why) else { continue };
         if let Some(other) = asserts.iter().find(|other| contradict(other, &assert)) {
             let message = format!("`{}` contradicts `{}`", shortened(text), shortened(&other.text));
@@ -79,6 +80,8 @@ struct Reader<'n, 'a> {
     node: &'n Node,
     text: &'n str,
     classes: &'n [ClassPlan],
+    /// Whether the variant has a cluster.
+    on_cluster: bool,
     /// Whether it is for the variant that is being read.
     applies: bool,
 }
@@ -106,7 +109,7 @@ impl Reader<'_, '_> {
             self.error(start..end, format!("there is nothing {side} the comparison"), GRAMMAR);
             return None;
         }
-        let target = self.target(left);
+        let target = self.target(left.clone()).and_then(|target| self.of_a_cluster(target, left));
         let value = target.as_ref().and_then(|(_, figure)| self.value(*figure, right));
         let (classes, figure) = target?;
         let (relation, value) = (relation?, value?);
@@ -120,6 +123,26 @@ impl Reader<'_, '_> {
             relation,
             value,
         })
+    }
+
+    /// What only a cluster has is refused without one, and only services that users and senders ask are unavailable.
+    fn of_a_cluster(&self, target: (Vec<ClassId>, Figure), place: Range<usize>) -> Option<(Vec<ClassId>, Figure)> {
+        let (mut classes, figure) = target;
+        let text = shortened(&self.text[place.clone()]);
+        if figure.needs_a_cluster() && self.applies && !self.on_cluster {
+            self.error(place, format!("`{text}` is a figure of a cluster"), "add [cluster], or name another figure");
+            return None;
+        }
+        if figure == Figure::Unavailable && self.applies {
+            let asked = |class: &ClassId| matches!(self.classes[class.index()].role, Role::Protocol | Role::SmtpIn);
+            classes.retain(asked);
+            if classes.is_empty() {
+                let message = format!("`{text}` is of no service that users or senders ask");
+                self.error(place, message, "write pop3, imap4 or smtp-in, or that of one group, like evs1.pop3");
+                return None;
+            }
+        }
+        Some((classes, figure))
     }
 
     /// The classes and the figure that are compared.
@@ -138,7 +161,7 @@ impl Reader<'_, '_> {
             .map(|class| class.name.as_str())
             .filter(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
         let split = known.map(str::len).max().unwrap_or_else(|| guessed_split(text));
-        if split > 0 && text[..split] != *"pool" {
+        if split > 0 && !["pool", "cluster"].contains(&&text[..split]) {
             // What the service is wrong in is told as well.
             let _ = self.classes_called(place.start..place.start + split);
         }
@@ -151,7 +174,9 @@ impl Reader<'_, '_> {
         };
         let near = nearest(text, names.clone()).or_else(|| nearest(figure, names.clone()));
         let remedy = match near {
-            Some(near) if split == 0 && !near.starts_with("pool.") => format!("write SERVICE.{near}, like pop3.{near}"),
+            Some(near) if split == 0 && !near.starts_with("pool.") && !near.starts_with("cluster.") => {
+                format!("write SERVICE.{near}, like pop3.{near}")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the figures are {}", known_figures(&all)),
         };
@@ -249,7 +274,8 @@ impl Reader<'_, '_> {
 
 /// Every figure of a service, for a message.
 fn known_figures(all: &[(String, Figure)]) -> String {
-    let single = all.iter().map(|(name, _)| name.as_str()).filter(|name| !name.contains('.'));
+    let anywhere = all.iter().filter(|(_, figure)| !figure.needs_a_cluster());
+    let single = anywhere.map(|(name, _)| name.as_str()).filter(|name| !name.contains('.'));
     let single = single.collect::<Vec<_>>().join(", ");
     format!("{single}, and wait.X and service.X with X one of mean, p50, p90, p99, p999, max")
 }

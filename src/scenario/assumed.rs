@@ -61,10 +61,19 @@ fn heavy_queues(walk: &Walk<'_>, node: &Node, name: &str) -> Vec<SmtpQueue> {
 }
 
 /// A problem of the pool's shape, at the place in the scenario where its cause was written.
-pub(super) fn placed(walk: &Walk<'_>, root: &Node, registry: &Registry, problem: Problem) -> Problem {
+/// `own` is the section of a cluster's node, which counts before `[node]`.
+pub(super) fn placed(
+    walk: &Walk<'_>,
+    root: &Node,
+    own: Option<&Node>,
+    registry: &Registry,
+    problem: Problem,
+) -> Problem {
     let Place::Named(name) = &problem.place else { return problem };
     let node = match name.as_str() {
-        "processors" | "memory_mb" => root.at(&["node", name]).or(root.at(&["node"])),
+        "processors" | "memory_mb" => {
+            own.and_then(|own| own.at(&[name])).or(root.at(&["node", name])).or(root.at(&["node"]))
+        }
         _ => name.strip_prefix("assumptions.").and_then(|field| root.at(&["assumptions", field])),
     };
     let setting = find_by_name(name).find_map(|value| registry.setting(value.id)).map(|setting| &setting.place);

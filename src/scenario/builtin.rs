@@ -20,6 +20,9 @@ pub static SCENARIOS: &[Builtin] = &[
     Builtin { name: "healthy", text: include_str!("../../scenarios/healthy.toml") },
     Builtin { name: "drain-rule", text: include_str!("../../scenarios/drain-rule.toml") },
     Builtin { name: "pool-thread-limit", text: include_str!("../../scenarios/pool-thread-limit.toml") },
+    Builtin { name: "kb281868-cluster", text: include_str!("../../scenarios/kb281868-cluster.toml") },
+    Builtin { name: "cluster-lost-node", text: include_str!("../../scenarios/cluster-lost-node.toml") },
+    Builtin { name: "cluster-healthy", text: include_str!("../../scenarios/cluster-healthy.toml") },
     Builtin { name: "replay-sample", text: include_str!("../../scenarios/replay-sample.toml") },
 ];
 

@@ -6,7 +6,6 @@ use super::stages::Stages;
 use super::tree::{Node, shortened};
 use super::walk::{Fields, Walk};
 use crate::ids::{ClassId, DependencyId};
-use crate::plan::Role;
 use crate::problem::nearest;
 use crate::time::Nanos;
 use crate::workload::faults::{Effect, Fault, Target};
@@ -112,7 +111,7 @@ fn classes(walk: &Walk<'_>, node: &Node, name: &str, stages: &Stages) -> Vec<Tar
     let hit = |class: &crate::plan::ClassPlan| {
         let queue = class.name.split_once('.').map(|(_, queue)| queue);
         let own = stages.general.iter().any(|(name, _)| *name == class.name);
-        class.name == found || queue == Some(found) || (found == "smtp" && class.role != Role::Protocol && !own)
+        class.name == found || queue == Some(found) || (found == "smtp" && class.role.is_mail() && !own)
     };
     let targets: Vec<Target> = stages
         .classes

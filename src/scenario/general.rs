@@ -48,6 +48,18 @@ pub(super) struct General<'n> {
     routes: Vec<(f64, &'n str, &'n Origin)>,
 }
 
+impl General<'_> {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Where its name was written.
+    pub(super) fn origin(&self) -> &Origin {
+        self.key_origin
+    }
+}
+
 /// `[node] threads`.
 pub(super) fn threads(node: &mut Fields<'_, '_>) -> Option<(u32, Origin)> {
     let found = node.take("threads")?;

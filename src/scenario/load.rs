@@ -2,17 +2,23 @@
 //!
 //! Not the services (`services.rs`) and not the spacing of open arrivals (`arrivals.rs`). Called by `super::plan_of`.
 
+mod replay;
+
+use self::replay::replayed;
 use super::TraceOverride;
 use super::arrivals::{OPEN, pattern};
+use super::cluster::Cluster;
+use super::cluster::share::Share;
 use super::service_time::distribution;
-use super::stages::Stages;
-use super::tree::{Entry, Node, Origin, Value, shortened};
+use super::stages::{Entries, Stages};
+use super::tree::{Entry, Node, Value, shortened};
 use super::walk::{Fields, Walk};
 use crate::ids::StageId;
+use crate::models::cluster::spec::GroupId;
 use crate::problem::nearest;
 use crate::time::Nanos;
 use crate::workload::arrivals::Spacing;
-use crate::workload::journey::{Arrivals, Journey, ScriptStep, Source, Times, TraceInput, TraceSpec};
+use crate::workload::journey::{Arrivals, Journey, ScriptStep, Source, Times};
 
 /// The most clients of all closed loads together: each is an entry of the calendar from the start.
 const CLIENTS_MOST: u64 = 1_000_000;
@@ -24,23 +30,27 @@ const REPEATS: (u64, u64) = (1, 10_000);
 const MESSAGES: (u64, u64) = (0, 10_000);
 /// The most journeys that begin at once.
 const BATCH: (u64, u64) = (1, 100_000);
-/// The most logs of one load.
-const LOGS_MOST: usize = 1_000;
-/// The range of a replay's rate multiplier.
-const TIMES: (f64, f64) = (1e-6, 1e6);
 /// The least pause of a closed client, on average: one that is refused and comes again at once would stop the clock.
 const PAUSE_LEAST: Nanos = Nanos::from_micros(1);
 
 /// The services that are known by name; the others are the scenario's own classes.
 pub(super) const SERVICES: [&str; 3] = ["smtp", "pop3", "imap4"];
 
-/// Every source of load.
+/// Every source of load, and the group of a cluster to which each belongs.
+#[derive(Debug, Default)]
+pub(super) struct Loads {
+    pub(super) sources: Vec<Source>,
+    pub(super) groups: Vec<GroupId>,
+}
+
+/// Every source of load: one for each load, or in a cluster one for each group that it is for.
 pub(super) fn loads(
     root: &mut Fields<'_, '_>,
     stages: &Stages,
+    cluster: Option<&Cluster<'_>>,
     run: Nanos,
     replay: Option<&TraceOverride>,
-) -> Vec<Source> {
+) -> Loads {
     let walk = root.walk;
     let entries = root.take("load").and_then(|node| walk.entries(node, "load")).unwrap_or_default();
     if entries.is_empty() && replay.is_none() {
@@ -49,70 +59,45 @@ pub(super) fn loads(
     if let Some(entry) = entries.get(LOADS_MOST) {
         walk.error(&entry.key_origin, format!("there are more than {LOADS_MOST} loads"), "join some of them");
     }
-    let mut sources = Vec::new();
+    let mut loads = Loads::default();
     let mut clients = 0;
+    let nowhere = Entries::default();
+    let in_cluster = cluster.is_some();
+    // Read against nothing, a load still tells of whatever else is wrong with it.
+    let nobody = Reader { walk, stages, entries: &nowhere, in_cluster, share: None, run, replaced: replay.is_some() };
     for entry in entries.iter().take(LOADS_MOST) {
-        sources.extend(Reader { walk, stages, run, replaced: replay.is_some() }.load(entry, &mut clients));
+        let Some(cluster) = cluster else {
+            let entries = stages.entries.first().unwrap_or(&nowhere);
+            loads.sources.extend(Reader { entries, ..nobody }.load(entry, &mut clients));
+            continue;
+        };
+        let shares = cluster.shares(walk, stages, entry);
+        if shares.is_empty() {
+            nobody.load(entry, &mut clients);
+        }
+        for share in shares {
+            let entries = &stages.entries[share.group.index()];
+            if let Some(source) = (Reader { entries, share: Some(share), ..nobody }).load(entry, &mut clients) {
+                loads.sources.push(Source { name: format!("{}.{}", share.name, source.name), ..source });
+                loads.groups.push(share.group);
+            }
+        }
     }
     if let Some(replay) = replay {
-        sources.extend(replayed(walk, stages, replay, &sources));
+        replayed(walk, stages, cluster, replay, &mut loads);
     }
-    sources
-}
-
-/// The trace of the command line, as a source beside the others.
-fn replayed(walk: &Walk<'_>, stages: &Stages, replay: &TraceOverride, others: &[Source]) -> Option<Source> {
-    let origin = Origin::Flag("--replay".into());
-    let mut name = "replay".to_string();
-    while others.iter().any(|other| other.name == name) {
-        name.push('+');
-    }
-    if replay.paths.is_empty() {
-        walk.error(&origin, "there is no log to replay", "name at least one");
-    }
-    if !(TIMES.0 <= replay.times && replay.times <= TIMES.1) {
-        let message = format!("logs cannot be replayed {} times as fast", super::tree::shown_number(replay.times));
-        walk.error(&origin, message, "give a number from 0.000001 to 1000000");
-    }
-    let input = TraceInput::Paths(replay.paths.clone());
-    let spec = trace(walk, stages, &origin, input, (replay.times, replay.repeat, replay.spread))?;
-    Some(Source { name, arrivals: Arrivals::Trace(spec), journey: Journey::Row })
-}
-
-/// A trace whose rows enter at the stages of this scenario.
-fn trace(
-    walk: &Walk<'_>,
-    stages: &Stages,
-    origin: &Origin,
-    input: TraceInput,
-    (times, repeat, spread): (f64, bool, bool),
-) -> Option<TraceSpec> {
-    let Some(smtp) = stages.smtp else {
-        walk.error(origin, "logs are replayed against SMTP, which this scenario does not start", "give [smtp]");
-        return None;
-    };
-    // Guess: a row that says POP3 or IMAP4 is the command that does most of the work, for its own command is not kept.
-    let row = |commands: &Option<Vec<(String, StageId)>>, usual: &str| {
-        let commands = commands.as_ref()?;
-        let named = commands.iter().find(|(name, _)| name.eq_ignore_ascii_case(usual));
-        named.or(commands.first()).map(|(_, stage)| *stage)
-    };
-    Some(TraceSpec {
-        input,
-        times,
-        repeat,
-        spread,
-        smtp_request: smtp.request,
-        smtp_message: smtp.message,
-        pop3: row(&stages.pop3, "retr"),
-        imap4: row(&stages.imap4, "fetch"),
-    })
+    loads
 }
 
 /// What one load is read against.
+#[derive(Clone, Copy)]
 struct Reader<'n, 'a> {
     walk: &'n Walk<'a>,
     stages: &'n Stages,
+    entries: &'n Entries,
+    in_cluster: bool,
+    /// The group of a cluster for which it is read.
+    share: Option<Share<'n>>,
     run: Nanos,
     /// Whether the command line replaces the loads of SMTP.
     replaced: bool,
@@ -123,6 +108,10 @@ impl Reader<'_, '_> {
         let walk = self.walk;
         walk.check_name(&entry.key, &entry.key_origin, "the name of a load");
         let mut fields = walk.table(&entry.node, &format!("load.{}", entry.key))?;
+        if self.in_cluster {
+            // Read before, for it says for whom all of this is.
+            fields.take("groups");
+        }
         let service_name = fields.path("service");
         let service = fields
             .need("service", "write service = \"smtp\", \"pop3\", \"imap4\" or the name of a class")
@@ -130,8 +119,10 @@ impl Reader<'_, '_> {
         if let Some((service, origin)) = service
             && !self.has(service)
         {
-            let message = format!("{service_name} is `{service}`, which this scenario does not start");
+            let who = if self.in_cluster { "no group of the cluster has" } else { "this scenario does not start" };
+            let message = format!("{service_name} is `{service}`, which {who}");
             let remedy = match service {
+                _ if self.in_cluster => format!("add \"{service}\" to the resources of a group"),
                 "smtp" => "give [smtp] with at least one virtual server".to_string(),
                 _ => format!("give a section [{service}]"),
             };
@@ -163,19 +154,7 @@ impl Reader<'_, '_> {
     }
 
     fn has(&self, service: &str) -> bool {
-        match service {
-            "smtp" => self.stages.smtp.is_some(),
-            _ if self.general(service).is_some() => true,
-            _ => self.commands(service).is_some(),
-        }
-    }
-
-    fn commands(&self, service: &str) -> Option<&[(String, StageId)]> {
-        match service {
-            "pop3" => self.stages.pop3.as_deref(),
-            "imap4" => self.stages.imap4.as_deref(),
-            _ => None,
-        }
+        self.entries.has(service) || self.general(service).is_some()
     }
 
     /// When the load's journeys begin.
@@ -228,7 +207,11 @@ impl Reader<'_, '_> {
                 let remedy = "give how many begin at once, or remove it for 1";
                 let batch = batch.map_or(Some(1), |node| walk.whole(node, &fields.path("batch"), BATCH, remedy));
                 let pattern = pattern(walk, way, node, &fields.path(way), spacing, self.run);
-                Some(Arrivals::Open { pattern: pattern?, batch: batch? as u32 })
+                let pattern = match self.share {
+                    Some(share) => share.of_pattern(walk, &node.origin, pattern?, &fields.path(way)),
+                    None => pattern?,
+                };
+                Some(Arrivals::Open { pattern, batch: batch? as u32 })
             }
         }
     }
@@ -244,6 +227,7 @@ impl Reader<'_, '_> {
         let walk = self.walk;
         let range = (0, CLIENTS_MOST);
         let population = walk.whole(node, &fields.path("clients"), range, "give how many clients there are");
+        let population = population.map(|all| self.share.map_or(all, |share| share.of_clients(all)));
         let before = *clients;
         *clients += population.unwrap_or(0);
         if before <= CLIENTS_MOST && *clients > CLIENTS_MOST {
@@ -263,49 +247,6 @@ impl Reader<'_, '_> {
             return None;
         }
         Some(Arrivals::Closed { population: population? as u32, pause: drawn })
-    }
-
-    /// `replay`, `times`, `loop`, `spread`.
-    fn replay(
-        &self,
-        fields: &Fields<'_, '_>,
-        node: &Node,
-        service: Option<&str>,
-        [times, repeat, spread]: [Option<&Node>; 3],
-    ) -> Option<Arrivals> {
-        let walk = self.walk;
-        let name = fields.path("replay");
-        let remedy = "give a number like 2.0, or remove it for 1.0";
-        let times = times.map_or(Some(1.0), |node| walk.number(node, &fields.path("times"), TIMES, remedy));
-        let truth = |key: &str, node: Option<&Node>, default| {
-            node.map_or(Some(default), |node| walk.truth(node, &fields.path(key)))
-        };
-        let (repeat, spread) = (truth("loop", repeat, true), truth("spread", spread, true));
-        if service.is_some_and(|service| service != "smtp") {
-            let message = format!("{name} belongs to service = \"smtp\"");
-            walk.error(&node.origin, message, "correct the service; each row of a log says whom it asks");
-            return None;
-        }
-        let nodes = walk.list(node, &name, (1, LOGS_MOST))?;
-        let names: Vec<Option<&str>> = nodes.iter().map(|node| walk.text(node, &name)).collect();
-        let names: Vec<&str> = names.into_iter().collect::<Option<_>>()?;
-        let input = match walk.base.logs(&names) {
-            Ok(input) => input,
-            Err(wrong) => {
-                for (at, why) in wrong {
-                    let message = format!("`{}` {why}", shortened(names[at]));
-                    let remedy = "file names are relative to the scenario's directory";
-                    walk.error(&nodes[at].origin, message, remedy);
-                }
-                return None;
-            }
-        };
-        if !self.has("smtp") {
-            // Told at `service` already.
-            return None;
-        }
-        let how = (times?, repeat?, spread?);
-        trace(walk, self.stages, &node.origin, input, how).map(Arrivals::Trace)
     }
 
     /// What a journey of the load is.
@@ -334,7 +275,7 @@ impl Reader<'_, '_> {
             if let (Some(stage), false) = (general, is_replay) {
                 return Some(Journey::Message(stage));
             }
-            return if is_replay { Some(Journey::Row) } else { self.stages.smtp.map(|e| Journey::Message(e.message)) };
+            return if is_replay { Some(Journey::Row) } else { self.entries.smtp.map(|e| Journey::Message(e.message)) };
         }
         let [(_, script), (_, messages), (_, think)] = parts;
         let Some(script_node) = script else {
@@ -411,7 +352,7 @@ impl Reader<'_, '_> {
         let walk = self.walk;
         let nodes = walk.list(node, name, (1, LINES_MOST))?;
         // Without the service there is nothing to compare with, and that was told.
-        let commands = self.commands(service)?;
+        let commands = self.entries.commands(service)?;
         let steps: Vec<Option<ScriptStep>> = nodes
             .iter()
             .enumerate()

@@ -11,10 +11,12 @@ mod asserts;
 mod assumed;
 mod base;
 pub mod builtin;
+mod cluster;
 mod fault;
 mod general;
 mod load;
 mod samples;
+mod servers;
 mod service_time;
 mod services;
 mod stages;
@@ -28,13 +30,14 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use self::assumed::{assumptions, placed};
+use self::assumed::assumptions;
+use self::cluster::classes::Owners;
+use self::servers::Given;
 use self::stages::{Caps, stages};
 use self::tree::{Node, Origin, Value, parse_flag, parse_path, put};
-use self::variant::{Variant, registry, variants};
+use self::variant::{Variant, variants};
 use self::walk::{Fields, Walk};
 use crate::plan::{Plan, Warmup};
-use crate::policy::sizing::{Machine, pool_shape};
 use crate::problem::{Place, Problem, SourceText, any_error};
 use crate::time::Nanos;
 use crate::workload::journey::LoadSpec;
@@ -235,32 +238,35 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     let assumptions = assumptions(&mut fields);
     let services = services::services(&mut fields);
     let general = general::classes(&mut fields, &assumptions);
+    let cluster = cluster::cluster(&mut fields, &services, &basics, &general);
     if services.is_empty() && general.is_empty() {
         walk.error(&root.origin, "there is no service", "give [smtp], [pop3], [imap4] or [class.NAME]");
     }
-    let machine = Machine {
-        processors: basics.processors,
-        memory_mb: basics.memory_mb,
-        smtp_virtual_servers: services.virtual_servers(),
-    };
     fields.take("registry");
     fields.take("variant");
-    let registry = registry(walk, root, variant, &machine, &assumptions);
-    let (mut pool, problems) = pool_shape(&machine, &registry, &assumptions);
-    problems.into_iter().for_each(|problem| walk.note(placed(walk, root, &registry, problem)));
-    if let Some(pool) = &mut pool {
-        pool.waiting_room = basics.waiting_room;
+    let given = Given { root, variant, basics: &basics, assumptions: &assumptions, services: &services };
+    let servers = servers::servers(walk, &given, cluster.as_ref());
+    let first = servers.first()?.clone();
+    let caps = Caps::of(first.pool.as_ref());
+    let (mut stages, mut owners) = match &cluster {
+        None => (stages(&services, &assumptions, caps), Owners::default()),
+        Some(cluster) => cluster.stages(&services, &assumptions, caps),
+    };
+    if cluster.is_none() {
+        stages.general = general::add(walk, &general, &mut stages, first.pool.as_ref(), &assumptions);
     }
-    if let Some((threads, origin)) = &basics.threads {
-        general::check_threads(walk, origin, root, &services, &registry);
-        pool.iter_mut().for_each(|pool| general::shape(pool, *threads));
+    let replay = overrides.replay.as_ref();
+    let mut loads = load::loads(&mut fields, &stages, cluster.as_ref(), basics.duration, replay);
+    if let Some(cluster) = &cluster {
+        cluster.add_probes(&mut loads.sources, &mut loads.groups, &mut owners);
     }
-    let mut stages = stages(&services, &assumptions, Caps::of(pool.as_ref()));
-    stages.general = general::add(walk, &general, &mut stages, pool.as_ref(), &assumptions);
-    let sources = load::loads(&mut fields, &stages, basics.duration, overrides.replay.as_ref());
     let faults = fault::faults(&mut fields, &stages, basics.duration);
-    let asserts = asserts::asserts(&mut fields, &stages.classes, &variant.name, names);
+    let asserts = asserts::asserts(&mut fields, &stages.classes, cluster.is_some(), &variant.name, names);
     fields.finish();
+    let cluster = match cluster {
+        None => None,
+        Some(cluster) => Some(cluster.plan(servers, &stages.classes, owners, loads.groups, assumptions.order)?.into()),
+    };
     Some(Plan {
         title: basics.title,
         file: walk.source.name.clone(),
@@ -270,12 +276,18 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         warmup: basics.warmup,
         speed: basics.speed,
         starvation_after: basics.starvation_after,
-        machine,
-        registry,
+        machine: first.machine,
+        registry: first.registry,
         assumptions,
-        pool: pool?,
+        pool: first.pool?,
         classes: stages.classes,
-        load: Arc::new(LoadSpec { stages: stages.stages, sources, dependencies: walk.dependencies(), faults }),
+        load: Arc::new(LoadSpec {
+            stages: stages.stages,
+            sources: loads.sources,
+            dependencies: walk.dependencies(),
+            faults,
+        }),
         asserts,
+        cluster,
     })
 }

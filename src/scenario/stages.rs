@@ -16,12 +16,47 @@ use crate::workload::journey::{Branch, Phase, Stage, Then};
 pub(super) struct Stages {
     pub(super) classes: Vec<ClassPlan>,
     pub(super) stages: Vec<Stage>,
+    /// Where the services' load enters: one place on a single server, one for each group of a cluster.
+    pub(super) entries: Vec<Entries>,
+    /// Classes of the scenario's own, by name.
+    pub(super) general: Vec<(String, StageId)>,
+}
+
+/// Where the load of one server's services enters.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
     /// Commands by name, where the service is there.
     pub(super) pop3: Option<Vec<(String, StageId)>>,
     pub(super) imap4: Option<Vec<(String, StageId)>>,
     pub(super) smtp: Option<SmtpEntry>,
-    /// Classes of the scenario's own, by name.
-    pub(super) general: Vec<(String, StageId)>,
+}
+
+impl Entries {
+    /// Whether the service of this name is there; one of the three.
+    pub(super) fn has(&self, service: &str) -> bool {
+        match service {
+            "smtp" => self.smtp.is_some(),
+            _ => self.commands(service).is_some(),
+        }
+    }
+
+    /// The commands of `pop3` or `imap4`.
+    pub(super) fn commands(&self, service: &str) -> Option<&[(String, StageId)]> {
+        match service {
+            "pop3" => self.pop3.as_deref(),
+            "imap4" => self.imap4.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// How the classes of SMTP are called.
+#[derive(Debug)]
+pub(super) struct Names {
+    /// The class of inbound requests.
+    pub(super) inbound: String,
+    /// What stands before a queue's name, for each virtual server: `smtp1.`.
+    pub(super) queues: Vec<String>,
 }
 
 /// Where SMTP load enters.
@@ -53,12 +88,18 @@ impl Caps {
 /// Everything that `services` make.
 pub(super) fn stages(services: &Services, assumptions: &Assumptions, caps: Caps) -> Stages {
     let mut all = Stages::default();
-    all.pop3 = services.pop3.as_ref().map(|pop3| all.add_protocol("pop3", pop3));
-    all.imap4 = services.imap4.as_ref().map(|imap4| all.add_protocol("imap4", imap4));
+    let mut entries = Entries {
+        pop3: services.pop3.as_ref().map(|pop3| all.add_protocol("pop3", pop3)),
+        imap4: services.imap4.as_ref().map(|imap4| all.add_protocol("imap4", imap4)),
+        smtp: None,
+    };
     // With no virtual server, SMTP is not started.
     if let Some(smtp) = services.smtp.as_ref().filter(|smtp| smtp.virtual_servers > 0 && !smtp.queues.is_empty()) {
-        all.add_smtp(smtp, assumptions, caps);
+        let queues = (1..=smtp.shares.len()).map(|number| format!("smtp{number}.")).collect();
+        let names = Names { inbound: "smtp-in".to_string(), queues };
+        entries.smtp = Some(all.add_smtp(smtp, &smtp.shares, &names, assumptions, caps));
     }
+    all.entries.push(entries);
     all
 }
 
@@ -74,7 +115,7 @@ impl Stages {
         StageId((self.stages.len() - 1) as u16)
     }
 
-    fn add_protocol(&mut self, name: &str, protocol: &Protocol) -> Vec<(String, StageId)> {
+    pub(super) fn add_protocol(&mut self, name: &str, protocol: &Protocol) -> Vec<(String, StageId)> {
         let class = self.add_class(name.to_string(), Role::Protocol, requests(protocol.waiting.most));
         let mut commands = Vec::new();
         for (command, phases) in &protocol.commands {
@@ -86,32 +127,41 @@ impl Stages {
         commands
     }
 
-    fn add_smtp(&mut self, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) {
+    /// One inbound class, and the queues of a virtual server for each of `shares`.
+    pub(super) fn add_smtp(
+        &mut self,
+        smtp: &Smtp,
+        shares: &[f64],
+        names: &Names,
+        assumptions: &Assumptions,
+        caps: Caps,
+    ) -> SmtpEntry {
         let (waiting, phases) = &smtp.inbound;
-        let class = self.add_class("smtp-in".to_string(), Role::SmtpIn, requests(waiting.most));
-        let request = self.add_stage("smtp-in request".to_string(), class, phases, Some(waiting));
-        let message = self.add_stage("smtp-in message".to_string(), class, phases, Some(waiting));
-        self.smtp = Some(SmtpEntry { message, request });
+        let inbound = &names.inbound;
+        let class = self.add_class(inbound.clone(), Role::SmtpIn, requests(waiting.most));
+        let request = self.add_stage(format!("{inbound} request"), class, phases, Some(waiting));
+        let message = self.add_stage(format!("{inbound} message"), class, phases, Some(waiting));
         let mut branches = Vec::new();
-        for (at, &share) in smtp.shares.iter().enumerate() {
-            let first = self.add_virtual_server(at + 1, smtp, assumptions, caps);
+        for (&share, prefix) in shares.iter().zip(&names.queues) {
+            let first = self.add_virtual_server(prefix, smtp, assumptions, caps);
             branches.push(Branch { share, to: Some(first) });
         }
         self.stages[message.index()].then = route(branches);
+        SmtpEntry { message, request }
     }
 
-    /// The five queues of virtual server `number`; the stage that its messages enter.
+    /// The five queues of a virtual server, whose names begin with `prefix`; the stage that its messages enter.
     // ATQ: pre-submission, pre-categorization, then local delivery or pre-routing (TechNet aa996384).
     // Guess: what fails does so at categorization, where recipients turn out to be unknown; the notification is a
     // message of its own, which goes the same way and never fails again.
-    fn add_virtual_server(&mut self, number: usize, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) -> StageId {
+    fn add_virtual_server(&mut self, prefix: &str, smtp: &Smtp, assumptions: &Assumptions, caps: Caps) -> StageId {
         let classes: Vec<ClassId> = SmtpQueue::ALL
             .iter()
             .zip(&smtp.queues)
-            .map(|(&queue, own)| self.add_queue(number, queue, own, smtp.queue_waiting, assumptions, caps))
+            .map(|(&queue, own)| self.add_queue(prefix, queue, own, smtp.queue_waiting, assumptions, caps))
             .collect();
         let mut add = |queue: SmtpQueue, of: &str| {
-            let name = format!("smtp{number}.{}{of}", queue.name());
+            let name = format!("{prefix}{}{of}", queue.name());
             self.add_stage(name, classes[queue as usize], &smtp.queues[queue as usize].phases, None)
         };
         let of = [("", ()), (" of a DSN", ())].map(|(of, ())| {
@@ -136,7 +186,7 @@ impl Stages {
 
     fn add_queue(
         &mut self,
-        number: usize,
+        prefix: &str,
         queue: SmtpQueue,
         own: &Queue,
         max_waiting: usize,
@@ -149,11 +199,12 @@ impl Stages {
         };
         let kind = Kind::WorkQueue { cap, drain: own.drain.unwrap_or(assumptions.drain) };
         let rule = ClassRule { kind, max_waiting, ..ClassRule::default() };
-        self.add_class(format!("smtp{number}.{}", queue.name()), role, rule)
+        self.add_class(format!("{prefix}{}", queue.name()), role, rule)
     }
 }
 
-fn requests(max_waiting: usize) -> ClassRule {
+/// The rule of a class of requests.
+pub(super) fn requests(max_waiting: usize) -> ClassRule {
     ClassRule { kind: Kind::Requests, max_waiting, ..ClassRule::default() }
 }
 

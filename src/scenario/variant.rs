@@ -111,25 +111,41 @@ fn set_path(walk: &Walk<'_>, entry: &Entry) -> Option<(Vec<String>, Node)> {
     Some((path, entry.node.clone()))
 }
 
-/// The registry of a variant: `[registry]`, then the variant's own values, then what the command line sets.
+/// The registry of a variant: `[registry]`, then what a cluster's node has of its own (with the name of that table), then
+/// the variant's own values, then what the command line sets.
 pub(super) fn registry(
     walk: &Walk<'_>,
     root: &Node,
+    own: Option<(&Node, &str)>,
     variant: &Variant,
     machine: &Machine,
     assumptions: &Assumptions,
 ) -> Registry {
-    let entries = root.at(&["registry"]).and_then(|node| walk.entries(node, "registry")).unwrap_or_default();
-    let (flags, file): (Vec<&Entry>, Vec<&Entry>) =
-        entries.iter().partition(|entry| matches!(entry.node.origin, Origin::Flag(_)));
+    let split = |node: Option<&'_ Node>, name: &str| {
+        let entries = node.and_then(|node| walk.entries(node, name)).unwrap_or_default();
+        let is_flag = |entry: &Entry| matches!(entry.node.origin, Origin::Flag(_));
+        let (flags, file): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(is_flag);
+        (flags, file)
+    };
+    let (flags, file) = split(root.at(&["registry"]), "registry");
     let mut registry = values(walk, &file, "registry");
+    let own = own.map(|(node, name)| (split(Some(node), name), name));
+    if let Some(((_, file), name)) = &own {
+        registry.overlay(&table(walk, file, name, assumptions));
+    }
     match &variant.registry {
         Choice::Empty => {}
         Choice::Recommended(origin) => registry.overlay(&recommended(walk, origin, machine, assumptions)),
-        Choice::Table(node) => registry.overlay(&table(walk, node, assumptions)),
+        Choice::Table(node) => {
+            let entries = walk.entries(node, "registry").unwrap_or_default();
+            registry.overlay(&table(walk, entries, "registry", assumptions));
+        }
         Choice::File { name, bytes } => registry.overlay(&registry_file(walk, name, bytes, assumptions)),
     }
     registry.overlay(&values(walk, &flags, "registry"));
+    if let Some(((flags, _), name)) = &own {
+        registry.overlay(&values(walk, flags, name));
+    }
     registry
 }
 
@@ -150,11 +166,10 @@ fn recommended(walk: &Walk<'_>, origin: &Origin, machine: &Machine, assumptions:
 }
 
 /// `{ file = "x.reg", NAME = 22, ... }`: the file's values, and the named ones over them.
-fn table(walk: &Walk<'_>, node: &Node, assumptions: &Assumptions) -> Registry {
-    let entries = walk.entries(node, "registry").unwrap_or_default();
+fn table(walk: &Walk<'_>, entries: &[Entry], path: &str, assumptions: &Assumptions) -> Registry {
     let mut registry = Registry::empty();
     if let Some(entry) = entries.iter().find(|entry| entry.key == "file")
-        && let Some(name) = walk.text(&entry.node, "registry.file")
+        && let Some(name) = walk.text(&entry.node, &format!("{path}.file"))
     {
         match walk.base.read(name) {
             Ok(bytes) => registry = registry_file(walk, name, &bytes, assumptions),
@@ -164,8 +179,8 @@ fn table(walk: &Walk<'_>, node: &Node, assumptions: &Assumptions) -> Registry {
             }
         }
     }
-    let named: Vec<&Entry> = entries.iter().filter(|entry| entry.key != "file").collect();
-    registry.overlay(&values(walk, &named, "registry"));
+    let named: Vec<Entry> = entries.iter().filter(|entry| entry.key != "file").cloned().collect();
+    registry.overlay(&values(walk, &named, path));
     registry
 }
 
@@ -177,7 +192,7 @@ fn registry_file(walk: &Walk<'_>, name: &str, bytes: &[u8], assumptions: &Assump
 }
 
 /// Registry values by Microsoft's names.
-fn values(walk: &Walk<'_>, entries: &[&Entry], name: &str) -> Registry {
+fn values(walk: &Walk<'_>, entries: &[Entry], name: &str) -> Registry {
     let mut registry = Registry::empty();
     for entry in entries {
         let Some(id) = value_id(walk, entry) else { continue };

@@ -278,6 +278,11 @@ impl<'n, 'a> Fields<'n, 'a> {
     /// The field `key`, which is thereby known.
     pub(super) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.taken.push(key);
+        self.peek(key)
+    }
+
+    /// The field `key`, which this does not make known.
+    pub(super) fn peek(&self, key: &str) -> Option<&'n Node> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 

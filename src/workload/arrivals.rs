@@ -40,6 +40,40 @@ pub enum Pattern {
     Switching(Vec<SwitchState>),
 }
 
+impl Pattern {
+    /// The same arrivals `factor` times as often; `factor` is at least 0. States of a switching source hold as long as
+    /// they did.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Pattern {
+        match self {
+            Pattern::Rate { spacing, rate } => {
+                let piece =
+                    |piece: &RatePiece| RatePiece { from: piece.from * factor, to: piece.to * factor, ..*piece };
+                let pieces = rate.pieces.iter().map(piece).collect();
+                Pattern::Rate { spacing: *spacing, rate: RateProfile { pieces, period: rate.period } }
+            }
+            Pattern::Gaps(_) if factor == 0.0 => {
+                Pattern::Rate { spacing: Spacing::Even, rate: RateProfile::constant(0.0) }
+            }
+            Pattern::Gaps(gap) => Pattern::Gaps(gap.times(1.0 / factor)),
+            Pattern::Switching(states) => {
+                let state = |s: &SwitchState| SwitchState { per_second: s.per_second * factor, holds: s.holds.clone() };
+                Pattern::Switching(states.iter().map(state).collect())
+            }
+        }
+    }
+
+    /// The most arrivals per second that it comes to; of gaps, on average.
+    #[must_use]
+    pub fn peak(&self) -> f64 {
+        match self {
+            Pattern::Rate { rate, .. } => rate.peak(Nanos::MAX),
+            Pattern::Gaps(gap) => 1e9 / gap.mean_ns(),
+            Pattern::Switching(states) => states.iter().map(|state| state.per_second).fold(0.0, f64::max),
+        }
+    }
+}
+
 /// Evenly spaced, or Poisson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spacing {
@@ -333,5 +367,28 @@ mod tests {
         assert_eq!(times, [1, 1, 1, 2, 2, 2].map(Nanos::from_secs));
         let silent = Pattern::Rate { spacing: Spacing::Poisson, rate: RateProfile::constant(0.0) };
         assert!(all(silent, 1, Nanos::from_secs(10)).is_empty());
+    }
+    #[test]
+    fn a_pattern_may_come_more_or_less_often() {
+        let ramp = RateProfile {
+            pieces: vec![
+                RatePiece { start: Nanos::ZERO, from: 1.0, to: 3.0 },
+                RatePiece { start: Nanos::SECOND, from: 3.0, to: 3.0 },
+            ],
+            period: None,
+        };
+        let states = vec![SwitchState { per_second: 4.0, holds: Distribution::Constant(Nanos::SECOND) }];
+        let patterns = [
+            (Pattern::Rate { spacing: Spacing::Even, rate: ramp }, 3.0),
+            (Pattern::Gaps(Distribution::Erlang { stages: 2, mean: Nanos::from_millis(500) }), 2.0),
+            (Pattern::Gaps(Distribution::Hyperexponential { p1: 0.5, mean1: Nanos(1_000), mean2: Nanos(3_000) }), 5e5),
+            (Pattern::Switching(states), 4.0),
+        ];
+        for (pattern, peak) in patterns {
+            for factor in [0.25, 1.0, 2.0, 0.0] {
+                let scaled = pattern.times(factor).peak();
+                assert!((scaled - peak * factor).abs() < 1e-9 * peak, "{pattern:?} x {factor}: {scaled}");
+            }
+        }
     }
 }

@@ -103,6 +103,28 @@ impl Distribution {
         }
     }
 
+    /// The same shape, with all times `factor` times as long; `factor` is above 0.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Distribution {
+        let long = |time: &Nanos| time.scale(factor);
+        match self {
+            Distribution::Constant(value) => Distribution::Constant(long(value)),
+            Distribution::Exponential { mean } => Distribution::Exponential { mean: long(mean) },
+            Distribution::Lognormal { mean, cv } => Distribution::Lognormal { mean: long(mean), cv: *cv },
+            Distribution::Uniform { low, high } => Distribution::Uniform { low: long(low), high: long(high) },
+            Distribution::Pareto { shape, low, high } => {
+                // Both ends are above 0 and apart, however short the times become.
+                let low = long(low).max(Nanos(1));
+                Distribution::Pareto { shape: *shape, low, high: long(high).max(low + Nanos(1)) }
+            }
+            Distribution::Hyperexponential { p1, mean1, mean2 } => {
+                Distribution::Hyperexponential { p1: *p1, mean1: long(mean1), mean2: long(mean2) }
+            }
+            Distribution::Erlang { stages, mean } => Distribution::Erlang { stages: *stages, mean: long(mean) },
+            Distribution::Empirical(values) => Distribution::Empirical(values.iter().map(long).collect()),
+        }
+    }
+
     /// The mean, in nanoseconds.
     #[must_use]
     pub fn mean_ns(&self) -> f64 {

@@ -118,6 +118,8 @@ pub enum Arrivals {
     },
     /// The rows of a log.
     Trace(TraceSpec),
+    /// Never by itself: when somebody asks for one (`Workload::call`).
+    OnCall,
 }
 
 /// Where the rows of a trace come from, and which stages they enter.

@@ -59,6 +59,7 @@ pub struct After {
 enum Feed {
     Open(ArrivalTimes),
     Closed,
+    OnCall,
     Trace(Box<TraceFeed>),
 }
 
@@ -165,6 +166,7 @@ impl Workload {
             let feed = match &source.arrivals {
                 Arrivals::Open { pattern, batch } => Feed::Open(ArrivalTimes::new(key, pattern.clone(), *batch, until)),
                 Arrivals::Closed { .. } => Feed::Closed,
+                Arrivals::OnCall => Feed::OnCall,
                 Arrivals::Trace(trace) => {
                     Feed::Trace(Box::new(TraceFeed { rows: open(trace, until)?, next: None, homeless: 0 }))
                 }
@@ -176,7 +178,7 @@ impl Workload {
             };
             let population = match source.arrivals {
                 Arrivals::Closed { population, .. } => Some(population),
-                Arrivals::Open { .. } | Arrivals::Trace(_) => None,
+                Arrivals::Open { .. } | Arrivals::Trace(_) | Arrivals::OnCall => None,
             };
             load.sources.push(SourceState { key, first_phases, enters, population, feed, journeys: 0 });
             match &source.arrivals {
@@ -241,6 +243,17 @@ impl Workload {
             feed.homeless += 1;
         }
         item
+    }
+
+    /// The first item of the next journey of a source that never comes by itself ([`Arrivals::OnCall`]), due `now`. Its
+    /// draws depend on how often the source was called before, and on nothing else.
+    #[must_use]
+    pub fn call(&mut self, source: SourceId, now: Nanos) -> PackedItem {
+        let state = &mut self.sources[source.index()];
+        debug_assert!(matches!(state.feed, Feed::OnCall), "only a source that waits for calls is called");
+        let number = state.journeys;
+        state.journeys += 1;
+        self.first_item(source, number, now)
     }
 
     /// The class of an item.
@@ -391,7 +404,7 @@ impl Workload {
         let until = self.until;
         let due = match &mut self.sources[source.index()].feed {
             Feed::Open(times) => times.next(),
-            Feed::Closed => None,
+            Feed::Closed | Feed::OnCall => None,
             Feed::Trace(feed) => {
                 feed.next = feed.rows.next();
                 feed.next.map(|row| row.at)
@@ -474,4 +487,37 @@ const PANIC_PHASE: u32 = 0xff;
 /// Phases of a step have purposes of their own, below all others.
 fn phase_purpose(step: u32, phase: u32) -> u64 {
     (u64::from(step) << 8) | u64::from(phase & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use distribution::Distribution;
+    use journey::{Phase, Source, Stage};
+
+    #[test]
+    fn a_source_on_call_comes_when_it_is_called_and_never_else() {
+        let phases = vec![Phase { kind: PhaseKind::Cpu, time: Distribution::Exponential { mean: Nanos::SECOND } }];
+        let stage = Stage { name: "probe".into(), class: ClassId(3), phases, patience: None, then: Then::End };
+        let source = |name: &str| Source {
+            name: name.into(),
+            arrivals: Arrivals::OnCall,
+            journey: Journey::Message(StageId(0)),
+        };
+        let sources = vec![source("a"), source("b")];
+        let spec = LoadSpec { stages: vec![stage], sources, ..LoadSpec::default() };
+        let mut load = Workload::new(Arc::new(spec), 1, Nanos::from_secs(100)).expect("there is no log");
+        assert_eq!((load.next_due(), load.pop_due(Nanos::from_secs(99))), (Nanos::MAX, None));
+        let calls = [(1, 5), (1, 7), (0, 7)].map(|(source, at)| load.call(SourceId(source), Nanos(at)));
+        let seen = calls.map(|item| (item.source().0, item.number(), item.due, item.began(), load.class(&item)));
+        assert_eq!(seen[0], (1, 0, Nanos(5), Nanos(5), ClassId(3)));
+        assert_eq!(seen[1], (1, 1, Nanos(7), Nanos(7), ClassId(3)));
+        assert_eq!(seen[2], (0, 0, Nanos(7), Nanos(7), ClassId(3)));
+        let work = calls.map(|item| load.work(&item, 0, item.due));
+        assert!(work[0] != work[1] && work[1] != work[2], "each has draws of its own: {work:?}");
+        assert_eq!((load.phases(&calls[0]), load.gives_up_at(&calls[0])), (1, None));
+        let after = load.after(&calls[0], Outcome::Served, Nanos(9));
+        assert!(after.next.is_none() && after.ended.is_some_and(|end| end.completed && end.began == Nanos(5)));
+        assert_eq!(load.next_due(), Nanos::MAX, "nothing follows a probe");
+    }
 }

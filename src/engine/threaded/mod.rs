@@ -9,16 +9,18 @@
 
 mod clock;
 mod host;
+mod nodes;
 mod processors;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use self::clock::{Clock, Waited};
 use self::host::HostMeter;
+use self::nodes::Nodes;
 use self::processors::SharedProcessors;
 use super::crowd::{Crowd, Due, ItemKey};
 use super::recording::Recorder;
@@ -27,7 +29,7 @@ use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::host::HostNoise;
 use crate::plan::Plan;
-use crate::pool::{AtqPool, Calls, SpawnError, blocking};
+use crate::pool::{SpawnError, blocking};
 use crate::time::Nanos;
 use crate::workload::{Item, Work};
 
@@ -45,12 +47,9 @@ struct Machine {
     clock: Arc<Clock>,
     meter: Arc<HostMeter>,
     floor: Mutex<Crowd>,
-    pool: OnceLock<AtqPool>,
-    processors: SharedProcessors,
+    nodes: Nodes,
     burn_cpu: bool,
     recorder: Option<Arc<Recorder>>,
-    /// Threads that exist, as the pool last said.
-    live: Arc<AtomicU32>,
     /// The emulated moment until which the injector means to sleep.
     injector_wakes_at: AtomicU64,
     injector: std::thread::Thread,
@@ -65,43 +64,20 @@ struct Machine {
 pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineError> {
     let host_processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     check(plan, options, host_processors)?;
-    let live = Arc::new(AtomicU32::new(0));
     let clock = Arc::new(Clock::start(plan.speed, host_processors));
     let machine = Arc::new(Machine {
         plan: Arc::clone(plan),
         meter: Arc::new(HostMeter::start(host_processors)),
         floor: Mutex::new(Crowd::new(plan)?),
-        pool: OnceLock::new(),
-        processors: SharedProcessors::new(plan.machine.processors),
+        nodes: Nodes::of(plan, &clock, options),
         burn_cpu: options.burn_cpu,
         recorder: options.recorder.clone(),
-        live: Arc::clone(&live),
         injector_wakes_at: AtomicU64::new(0),
         injector: std::thread::current(),
         no_threads: false.into(),
         clock,
     });
     machine.floor.lock().observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
-    let hook_clock = Arc::clone(&machine.clock);
-    let mut builder = AtqPool::builder();
-    if let Some(trace) = options.trace.clone() {
-        let clock = Arc::clone(&machine.clock);
-        builder = builder.on_decisions(move |line| trace.note(clock.now(), line));
-    }
-    let pool = builder
-        .rules(plan.rules())
-        // As a completion port does: a packet that a thread may take is that thread's.
-        .calls(Calls::Eager)
-        .name("atqsim")
-        .stack_size(STACK)
-        .idle_timeout(Some(machine.clock.wall_of(Nanos::from_secs(u64::from(plan.pool.thread_timeout_s)))))
-        .log_decisions(options.log_decisions)
-        .on_thread_start(move || hook_clock.join())
-        // Ordering: Relaxed; a gauge that is read for the time line, nothing hangs on it.
-        .on_thread_count(move |counts| live.store(counts.live_threads, Ordering::Relaxed))
-        .build()
-        .expect("rules are taken as they are");
-    machine.pool.set(pool).expect("set once");
     let hiccups = machine.meter.watch(&machine.clock);
     let interrupted = machine.inject(options);
     let output = machine.end(interrupted);
@@ -117,7 +93,7 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
 
 /// What can be known before the first thread is created.
 fn check(plan: &Plan, options: &Options<'_>, host: u32) -> Result<(), EngineError> {
-    let size = plan.pool.size;
+    let size = plan.threads();
     if size > THREADS_CEILING {
         return Err(EngineError::TooManyThreads { size, ceiling: THREADS_CEILING });
     }
@@ -157,14 +133,11 @@ fn address_space_mb() -> Option<u64> {
 }
 
 impl Machine {
-    fn pool(&self) -> &AtqPool {
-        self.pool.get().expect("set before the first item")
-    }
-
     /// Releases items when they are due, on the calling thread. `true`: interrupted.
     fn inject(self: &Arc<Machine>, options: &Options<'_>) -> bool {
         self.clock.join();
         let end = self.plan.duration;
+        self.carry_out(&mut self.floor.lock());
         loop {
             let now = self.clock.now();
             if let Some(progress) = options.progress {
@@ -201,33 +174,44 @@ impl Machine {
     fn release_due(self: &Arc<Machine>, now: Nanos, options: &Options<'_>) {
         while !self.is_cut_short(options) && self.clock.now() < self.plan.duration {
             let mut floor = self.floor.lock();
-            let Some(due) = floor.pop_due(now) else { return };
+            let due = floor.pop_due(now);
             match due {
-                Due::Submit(key, class, due) => {
+                Some(Due::Submit(key, class, due)) => {
                     let late = self.clock.now().since(due);
                     self.meter.late(self.clock.wall_of(late));
                     self.submit(&mut floor, key, class);
                 }
-                Due::GiveUp(key, ticket) => {
+                Some(Due::GiveUp(key, ticket, node)) => {
                     // Where a thread has just taken the item, it is served after all.
-                    if self.pool().withdraw(ticket).is_some() {
-                        let now = self.clock.now().min(self.plan.duration);
-                        floor.gave_up(key, now);
+                    if self.nodes.pool(node).withdraw(ticket).is_some() {
+                        floor.gave_up(key, self.now());
                     }
                 }
+                None if floor.has_effects() => self.carry_out(&mut floor),
+                None => return,
             }
         }
     }
 
+    /// The moment, which is not after the end of the run.
+    fn now(&self) -> Nanos {
+        self.clock.now().min(self.plan.duration)
+    }
+
     /// Hands an item to the pool. The floor's lock is held, so its thread cannot begin before the floor knows.
     fn submit(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Crowd>, key: ItemKey, class: ClassId) {
-        let machine = Arc::clone(self);
-        let result = self.pool().try_spawn(class, move || machine.serve(key));
-        let now = self.clock.now().min(self.plan.duration);
-        // Ordering: Relaxed; see where the gauge is stored.
-        floor.live_threads(self.live.load(Ordering::Relaxed), now);
+        let Some(at) = floor.place(key, self.now()) else { return };
+        self.submit_to(floor, key, class, at);
+    }
+
+    fn submit_to(self: &Arc<Machine>, floor: &mut MutexGuard<'_, Crowd>, key: ItemKey, class: ClassId, at: usize) {
+        let (machine, node) = (Arc::clone(self), self.nodes.at(at));
+        let processors = Arc::clone(&node.processors);
+        let result = node.pool.try_spawn(class, move || machine.serve(key, &processors));
+        let now = self.now();
+        floor.live_threads(self.nodes.live_threads(), now);
         match result {
-            Ok(ticket) => floor.queued(key, ticket, now),
+            Ok(ticket) => floor.queued(key, ticket, at, now),
             Err(SpawnError::Full(_)) => floor.refused(key, now),
             // The run is over; the item is as if it had never been due.
             Err(SpawnError::Stopped(_)) => {}
@@ -240,7 +224,7 @@ impl Machine {
     }
 
     /// Serves one item, on a thread of the pool.
-    fn serve(self: &Arc<Machine>, key: ItemKey) {
+    fn serve(self: &Arc<Machine>, key: ItemKey, processors: &SharedProcessors) {
         let (mut at, item) = {
             let mut floor = self.floor.lock();
             let now = self.clock.now();
@@ -256,8 +240,11 @@ impl Machine {
             let work = self.floor.lock().work(key, phase, at);
             let ended = match work {
                 None => break,
-                Some(Work::Cpu(time)) => self.hold_processor(item.as_ref(), &mut at, time),
-                Some(Work::Wait(time)) => blocking(|| self.hold_thread(&mut at, time)),
+                Some(Work::Cpu(time)) => self.hold_processor(processors, (key, item.as_ref()), &mut at, time),
+                Some(Work::Wait(time)) => {
+                    let time = self.stretched(key, at, time);
+                    blocking(|| self.hold_thread(&mut at, time))
+                }
             };
             if ended {
                 lost.armed = false;
@@ -283,6 +270,7 @@ impl Machine {
             let class = floor.class(next);
             self.submit(&mut floor, next, class);
         }
+        self.carry_out(&mut floor);
         // A follower that comes after a think time may be due before the injector means to wake.
         let next_due = floor.next_due();
         // Ordering: Relaxed; written and read under the floor's lock.
@@ -291,6 +279,14 @@ impl Machine {
         if next_due < wakes_at {
             self.injector.unpark();
         }
+    }
+
+    /// How long `time` from `at` on lasts for a thread that has the item: the pool of a node may stand still.
+    fn stretched(&self, key: ItemKey, at: Nanos, time: Nanos) -> Nanos {
+        if self.plan.cluster.is_none() {
+            return time;
+        }
+        self.floor.lock().stretched(key, at, time)
     }
 
     /// A wait phase: the thread sleeps. `true`: the run is over.
@@ -306,12 +302,19 @@ impl Machine {
     }
 
     /// A `cpu` phase: the thread takes a processor and keeps it. `true`: the run is over.
-    fn hold_processor(&self, item: Option<&Item>, at: &mut Nanos, time: Nanos) -> bool {
-        let Some(grant) = self.processors.acquire(&self.clock) else { return true };
+    fn hold_processor(
+        &self,
+        processors: &SharedProcessors,
+        (key, item): (ItemKey, Option<&Item>),
+        at: &mut Nanos,
+        time: Nanos,
+    ) -> bool {
+        let Some(grant) = processors.acquire(&self.clock) else { return true };
         if grant.began > grant.asked {
             // The processor has been the thread's since it was given up to it, not since the thread noticed.
             *at = grant.began;
         }
+        let time = self.stretched(key, *at, time);
         let ended = if self.burn_cpu {
             let until = *at + time;
             while self.clock.now() < until && !self.clock.has_ended() {
@@ -322,7 +325,7 @@ impl Machine {
         } else {
             self.hold_thread(at, time)
         };
-        let released = self.processors.release(&self.clock);
+        let released = processors.release(&self.clock);
         if let (Some(recorder), Some(item)) = (&self.recorder, item) {
             recorder.held_processor(item, grant.asked, grant.began, (!ended).then_some(released));
         }
@@ -331,26 +334,25 @@ impl Machine {
 
     /// Ends the run: closes the floor, wakes and joins everybody.
     fn end(&self, interrupted: bool) -> RunOutput {
-        let pool = self.pool();
         let mut floor = self.floor.lock();
-        let end = if interrupted { self.clock.now().min(self.plan.duration) } else { self.plan.duration };
+        let end = if interrupted { self.now() } else { self.plan.duration };
         let behind = end.since(floor.next_due());
-        let mut summary = floor.close(&self.plan, end);
+        let (mut summary, failover) = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);
         let held: f64 = summary.classes.iter().map(|class| class.thread_seconds).sum();
-        let capacity = f64::from(self.plan.pool.size) * summary.measured().as_secs_f64();
+        let capacity = f64::from(self.plan.threads()) * summary.measured().as_secs_f64();
         let utilisation = (held / capacity.max(1e-9)).min(1.0);
         let host = HostNoise { behind, ..self.meter.report(&self.clock, self.plan.speed, utilisation) };
-        let counts = (0..self.plan.classes.len()).map(|at| pool.class_counts(ClassId(at as u16))).collect();
-        let log = pool.take_log();
+        let counts = self.nodes.counts(self.plan.classes.len());
+        let log = self.nodes.pool(0).take_log();
         self.clock.end();
-        drop(pool.stop());
-        summary.violations.extend(pool.laws().lines());
-        let tally = pool.tally();
+        let tally = self.nodes.stop();
+        summary.violations.extend(tally.violations);
         RunOutput {
             summary,
             counts,
+            failover,
             host: Some(host),
             interrupted,
             out_of_events: false,

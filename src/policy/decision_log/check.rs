@@ -34,7 +34,7 @@ pub enum Trouble {
 /// What a replay has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Logs: one a variant.
+    /// Logs: one a variant. Those of the nodes of a cluster are one.
     pub logs: u64,
     /// Events that were replayed.
     pub events: u64,
@@ -60,28 +60,20 @@ struct Replay {
     dispatch: Dispatch<()>,
     seats: Vec<Seat>,
     events: u64,
+    ended: bool,
     scratch: Vec<Decision<()>>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// A header is due.
-    Between,
-    Header(Partial),
-    Events(Box<Replay>),
-}
-
 /// See the module's head.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replayer {
-    state: State,
+    /// A header that has begun.
+    header: Option<Partial>,
+    /// The logs of a run that is not over: of a single server that is one. None: a header is due.
+    logs: Vec<Replay>,
+    /// Whose lines come.
+    at: usize,
     tally: Tally,
-}
-
-impl Default for Replayer {
-    fn default() -> Replayer {
-        Replayer { state: State::Between, tally: Tally::default() }
-    }
 }
 
 fn malformed(message: impl Into<String>) -> Trouble {
@@ -98,53 +90,80 @@ impl Replayer {
         if let Some(version) = line.strip_prefix(MAGIC).and_then(|rest| rest.strip_prefix(' ')) {
             return self.begin(version);
         }
-        match &mut self.state {
-            State::Between => {
-                let begins = clipped(line);
-                Err(malformed(format!(
-                    "a log begins with `{MAGIC} {VERSION}` and its header, and this line is `{begins}`"
-                )))
+        if let Some(header) = &mut self.header {
+            if line != BEGIN {
+                return header.read(line).map_err(malformed);
             }
-            State::Header(header) if line == BEGIN => {
-                let header = header.complete().map_err(malformed)?;
-                let dispatch = Dispatch::new(&header.rules);
-                let replay = Replay { header, dispatch, seats: Vec::new(), events: 0, scratch: Vec::new() };
-                self.tally.logs += 1;
-                self.state = State::Events(Box::new(replay));
-                Ok(())
-            }
-            State::Header(header) => header.read(line).map_err(malformed),
-            State::Events(replay) => {
-                if let Some(events) = line.strip_prefix("end ") {
-                    let (said, seen): (u64, u64) = (whole(events).map_err(malformed)?, replay.events);
-                    if said != seen {
-                        return Err(malformed(format!("the log ends after {said} events, and {seen} are there")));
-                    }
-                    self.state = State::Between;
-                    return Ok(());
-                }
-                let (_, logged) = parse_line(line).map_err(malformed)?;
-                replay.event(logged)?;
-                self.tally.events += 1;
-                self.tally.decisions += replay.scratch.len() as u64;
-                Ok(())
-            }
+            let header = header.complete().map_err(malformed)?;
+            self.header = None;
+            self.begins(header);
+            return Ok(());
         }
+        let Some(replay) = self.logs.get_mut(self.at) else {
+            let begins = clipped(line);
+            let message = format!("a log begins with `{MAGIC} {VERSION}` and its header, and this line is `{begins}`");
+            return Err(malformed(message));
+        };
+        if let Some(number) = line.strip_prefix("log ") {
+            let number: usize = whole(number).map_err(malformed)?;
+            if number >= self.logs.len() {
+                return Err(malformed(format!("there is no log {number} yet")));
+            }
+            self.at = number;
+            return Ok(());
+        }
+        if replay.ended {
+            return Err(malformed("this log has ended before"));
+        }
+        if let Some(events) = line.strip_prefix("end ") {
+            let (said, seen): (u64, u64) = (whole(events).map_err(malformed)?, replay.events);
+            if said != seen {
+                return Err(malformed(format!("the log ends after {said} events, and {seen} are there")));
+            }
+            replay.ended = true;
+            if self.logs.iter().all(|replay| replay.ended) {
+                self.logs.clear();
+            }
+            return Ok(());
+        }
+        let (_, logged) = parse_line(line).map_err(malformed)?;
+        replay.event(logged)?;
+        self.tally.events += 1;
+        self.tally.decisions += replay.scratch.len() as u64;
+        Ok(())
     }
 
     fn begin(&mut self, version: &str) -> Result<(), Trouble> {
-        match self.state {
-            State::Between => {}
-            State::Header(_) => return Err(malformed("another log begins within a header")),
-            State::Events(_) => self.tally.cut += 1,
+        if self.header.is_some() {
+            return Err(malformed("another log begins within a header"));
         }
         if version != VERSION.to_string() {
             let message = format!("the log is of version {}, and {VERSION} is read", clipped(version));
             let remedy = "replay it with the program that wrote it".to_string();
             return Err(Trouble::Malformed { message, remedy });
         }
-        self.state = State::Header(Partial::default());
+        self.header = Some(Partial::default());
         Ok(())
+    }
+
+    /// A log begins: beside those of the other nodes of its run, or alone.
+    fn begins(&mut self, header: Header) {
+        let is_beside = |other: &Replay| other.header.node.is_some() && other.header.variant == header.variant;
+        if header.node.is_none() || !self.logs.first().is_some_and(is_beside) {
+            self.cut();
+            self.tally.logs += 1;
+        }
+        let mut dispatch = Dispatch::new(&header.rules);
+        if let Some((_, first_number)) = &header.node {
+            dispatch.number_next(*first_number);
+        }
+        self.at = self.logs.len();
+        self.logs.push(Replay { header, dispatch, seats: Vec::new(), events: 0, ended: false, scratch: Vec::new() });
+    }
+
+    /// What has no end by now has none.
+    fn cut(&mut self) {
+        self.tally.cut += self.logs.drain(..).filter(|replay| !replay.ended).count() as u64;
     }
 
     /// Ends the replay: there is no line left.
@@ -152,11 +171,10 @@ impl Replayer {
     /// # Errors
     /// Nothing could be replayed.
     pub fn finish(mut self) -> Result<Tally, Trouble> {
-        match self.state {
-            State::Header(_) => return Err(malformed("the log ends within its header")),
-            State::Events(_) => self.tally.cut += 1,
-            State::Between => {}
+        if self.header.is_some() {
+            return Err(malformed("the log ends within its header"));
         }
+        self.cut();
         if self.tally.logs == 0 { Err(malformed("there is no log in it")) } else { Ok(self.tally) }
     }
 }

@@ -18,6 +18,9 @@
 //! end 3
 //! ```
 //!
+//! A cluster's run has a log for each node, and another for one that died and began anew: their headers say `node n1` and
+//! `first-number 17`, and come where the node begins; `log 1` says that the lines from there on are of the second.
+//!
 //! `+N`: nanoseconds since the line before. `queued 17/12`: item 17 in place 12; `start t4 3 #17`: thread 4 begins item
 //! 17 of class 3. Not a file and not a replay (`check.rs`). Called by `run`, which writes, and `check`, which reads.
 
@@ -44,6 +47,8 @@ pub struct Header {
     pub engine: String,
     /// The variant's name.
     pub variant: String,
+    /// The node of a cluster, and the number of its first item.
+    pub node: Option<(String, u64)>,
     /// What the dispatch knew.
     pub rules: Rules,
     /// The names of the classes.
@@ -57,6 +62,9 @@ impl Header {
         // Taken apart field by field: a rule that is added and not written here would replay as another policy.
         let Rules { pool_size, runnable_limit, classes, order, waiting_room, starting_limit } = &self.rules;
         let mut out = format!("{MAGIC} {VERSION}\nengine {}\nvariant {}\n", self.engine, self.variant);
+        if let Some((node, first_number)) = &self.node {
+            let _ = write!(out, "node {node}\nfirst-number {first_number}\n");
+        }
         let _ = write!(out, "pool-size {pool_size}\nrunnable-limit {runnable_limit}\norder {}\n", order.name());
         let room = waiting_room.map_or_else(|| "none".to_string(), |most| most.to_string());
         if *starting_limit != u32::MAX {
@@ -81,6 +89,8 @@ impl Header {
 pub(super) struct Partial {
     engine: Option<String>,
     variant: Option<String>,
+    node: Option<String>,
+    first_number: Option<u64>,
     pool_size: Option<u32>,
     runnable_limit: Option<u32>,
     order: Option<Order>,
@@ -101,6 +111,8 @@ impl Partial {
         match key {
             "engine" => self.engine = Some(rest.to_string()),
             "variant" => self.variant = Some(rest.to_string()),
+            "node" => self.node = Some(rest.to_string()),
+            "first-number" => self.first_number = Some(whole(rest).and_then(small_enough)?),
             "pool-size" => self.pool_size = Some(whole(rest)?),
             "runnable-limit" => self.runnable_limit = Some(whole(rest)?),
             "order" => {
@@ -142,6 +154,10 @@ impl Partial {
         Ok(Header {
             engine: need(self.engine.take(), "engine")?,
             variant: need(self.variant.take(), "variant")?,
+            node: match self.node.take() {
+                Some(node) => Some((node, need(self.first_number, "first-number")?)),
+                None => None,
+            },
             rules: Rules {
                 pool_size: need(self.pool_size, "pool-size")?,
                 runnable_limit: need(self.runnable_limit, "runnable-limit")?,
@@ -154,6 +170,12 @@ impl Partial {
             names: std::mem::take(&mut self.names),
         })
     }
+}
+
+/// Items are numbered in 48 bits, and a log needs some of them.
+fn small_enough(first_number: u64) -> Result<u64, String> {
+    const MOST: u64 = (1 << 48) - (1 << 44);
+    if first_number <= MOST { Ok(first_number) } else { Err(format!("`{first_number}` is too large a first number")) }
 }
 
 fn class_rule(words: &mut Words<'_>) -> Result<ClassRule, String> {
@@ -427,7 +449,7 @@ mod tests {
             let names = vec![name.clone(); classes.len()];
             let order = Order::ALL[order];
             let rules = Rules { pool_size: sizes.0, runnable_limit: sizes.1, classes, order, waiting_room, starting_limit };
-            let header = Header { engine: "threads".into(), variant: name, rules, names };
+            let header = Header { engine: "threads".into(), variant: name, node: None, rules, names };
             let mut read = Partial::default();
             for line in header.text().lines().skip(1).take_while(|line| *line != BEGIN) {
                 prop_assert_eq!(read.read(line), Ok(()));

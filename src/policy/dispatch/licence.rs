@@ -65,4 +65,10 @@ impl<J> Dispatch<J> {
         assert!(seq >= self.next_seq, "a number is given once");
         self.next_seq = seq;
     }
+
+    /// The number that the next item gets.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.next_seq
+    }
 }

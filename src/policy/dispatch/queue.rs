@@ -80,6 +80,11 @@ impl<J> Queue<J> {
         self.entries.iter().filter_map(|entry| entry.job.as_ref())
     }
 
+    /// The number of every item, the oldest first.
+    pub(super) fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.entries.iter().filter(|entry| entry.job.is_some()).map(|entry| entry.seq)
+    }
+
     /// Takes everything.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u64, J)> + '_ {
         self.gaps = 0;

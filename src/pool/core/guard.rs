@@ -71,6 +71,13 @@ impl Core {
         }
     }
 
+    /// The limit of the description changes.
+    pub(in crate::pool) fn limit_runnable(&mut self, limit: u32) {
+        self.described_limit = limit;
+        self.runnable_limit = limit;
+        self.change(Event::SetRunnableLimit { limit });
+    }
+
     /// Step `Tick`: the guard, which has left the bench, looks. Where closures are no longer started briskly it goes to
     /// work itself (`true`). Where they come faster than they go and a processor may be free, it calls another.
     pub(in crate::pool) fn tick(&mut self, guard: Guard) -> bool {

@@ -17,7 +17,6 @@ use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::threshold::Unit;
 use crate::plan::{Plan, Role, Warmup};
-use crate::policy::assumptions::Assumptions;
 use crate::time::Nanos;
 
 /// The whole document. What all variants share is told once, from the first.
@@ -37,7 +36,7 @@ pub(super) fn document(report: &Report) -> wire::Document {
         interrupted: report.variants.iter().any(|v| v.interrupted),
         verdict: sentence(report),
         notices: report.notices.iter().map(notice).collect(),
-        assumptions: plan.map(|p| assumptions(&p.assumptions)).unwrap_or_default(),
+        assumptions: plan.map(|p| assumptions(p)).unwrap_or_default(),
         variants: report.variants.iter().zip(per_variant(report)).map(|(v, verdict)| variant(v, verdict)).collect(),
         precision: report.precision.as_ref().map(precision),
     }
@@ -53,8 +52,8 @@ fn notice(notice: &super::super::Notice) -> wire::Notice {
     wire::Notice { gravity, code, text, remedy }
 }
 
-fn assumptions(assumptions: &Assumptions) -> Vec<wire::Assumption> {
-    let list = assumptions.list().into_iter().map(|a| wire::Assumption {
+fn assumptions(plan: &Plan) -> Vec<wire::Assumption> {
+    let list = plan.assumption_list().into_iter().map(|a| wire::Assumption {
         name: a.name,
         value: a.value,
         choices: a.choices,
@@ -90,7 +89,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
             smtp_virtual_servers: plan.machine.smtp_virtual_servers,
         },
         pool: pool(plan),
-        assumptions: Map(plan.assumptions.list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
+        assumptions: Map(plan.assumption_list().into_iter().map(|a| (a.name.to_string(), a.value)).collect()),
         services: Map(services.collect()),
         journeys: Map(journeys.collect()),
         asserts: variant.asserts.iter().map(assert).collect(),
@@ -106,6 +105,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         violations: summary.violations.clone(),
         replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
         agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
+        cluster: variant.on_cluster().map(|(plan, found)| super::cluster::cluster(plan, found)),
     }
 }
 
@@ -263,6 +263,7 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         Role::SmtpIn => "smtp-in",
         Role::HeavyQueue => "heavy-queue",
         Role::LightQueue => "light-queue",
+        Role::Probe => "probe",
     };
     let counts = variant.counts.get(id.index()).copied().unwrap_or_default();
     let buckets = class.wait.buckets.iter();
@@ -274,6 +275,8 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         refused: class.outcomes.refused,
         lost: class.outcomes.lost,
         unfinished: class.outcomes.unfinished,
+        cut: variant.cluster.as_ref().map(|_| class.outcomes.cut),
+        unreachable: variant.cluster.as_ref().map(|_| class.outcomes.unreachable),
         wait_us: latency(&class.wait),
         wait_mean_interval: mean_interval(variant.mean_waits.get(id.index())),
         served_wait_us: latency(&class.started_wait),
@@ -386,7 +389,7 @@ fn timeline(variant: &VariantReport) -> wire::Timeline {
     }
 }
 
-fn seconds(time: Nanos) -> Finite {
+pub(super) fn seconds(time: Nanos) -> Finite {
     Finite(time.as_secs_f64())
 }
 

@@ -30,9 +30,9 @@ impl Serialize for Finite {
 
 /// Structs of public fields that serde writes.
 macro_rules! wire {
-    ($($name:ident { $($field:ident: $kind:ty,)+ })+) => {$(
+    ($($name:ident { $($(#[$meta:meta])* $field:ident: $kind:ty,)+ })+) => {$(
         #[derive(Debug, serde::Serialize)]
-        pub(super) struct $name { $(pub(super) $field: $kind,)+ }
+        pub(super) struct $name { $($(#[$meta])* pub(super) $field: $kind,)+ }
     )+};
 }
 
@@ -130,6 +130,9 @@ wire! {
         violations: Vec<String>,
         replications: Option<Replications>,
         agreement: Option<Map<Agreement>>,
+        // A report without a cluster is the same, byte by byte, as before there were clusters.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster: Option<super::cluster::Cluster>,
     }
     Agreement {
         arrivals: Pair,
@@ -218,6 +221,10 @@ wire! {
         refused: u64,
         lost: u64,
         unfinished: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cut: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unreachable: Option<u64>,
         wait_us: Latency,
         wait_mean_interval: MeanInterval,
         served_wait_us: Latency,

@@ -253,9 +253,11 @@ pub(super) fn thresholds(report: &Report, width: usize) -> String {
 /// The assumptions of a report's variants.
 pub(super) fn report_assumptions(report: &Report, width: usize) -> String {
     let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
-    let lead =
-        "Choices that nothing published settles: [assumptions] in a scenario; `atqsim explain` gives the reasons";
-    let mut out = wrap("", &toned(Tone::Faint, lead), width);
+    let lead = format!(
+        "Choices that nothing published settles: {} in a scenario; `atqsim explain` gives the reasons",
+        sections(&plans)
+    );
+    let mut out = wrap("", &toned(Tone::Faint, &lead), width);
     let settings: Vec<String> = settings(&plans).into_iter().map(|(setting, _)| setting).collect();
     out.push_str(&wrap("", &settings.join("; "), width));
     out
@@ -263,27 +265,36 @@ pub(super) fn report_assumptions(report: &Report, width: usize) -> String {
 
 /// Every choice that nothing published settles; where variants differ, each variant's value.
 pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
-    let lead = "Choices that nothing published settles, under [assumptions] in a scenario";
-    let mut out = listed(lead, &["name = value, why, source".into()], width);
+    let lead = format!("Choices that nothing published settles, under {} in a scenario", sections(plans));
+    let mut out = listed(&lead, &["name = value, why, source".into()], width);
     for (setting, why) in settings(plans) {
         out.push_str(&wrap("- ", &format!("{}: {why}", toned(Tone::Strong, &setting)), width));
     }
     out
 }
 
-/// Each assumption as `name = value`, and why it is one.
+/// Where the choices are made.
+fn sections(plans: &[&Plan]) -> &'static str {
+    if plans.iter().any(|plan| plan.cluster.is_some()) { "[assumptions] and [cluster]" } else { "[assumptions]" }
+}
+
+/// Each assumption as `name = value`, and why it is one. A variant with a cluster has more of them than one without.
 fn settings(plans: &[&Plan]) -> Vec<(String, String)> {
-    let lists: Vec<_> = plans.iter().map(|plan| plan.assumptions.list()).collect();
-    let Some(first) = lists.first() else { return Vec::new() };
-    let told = |(at, assumption): (usize, &Assumption)| {
+    let lists: Vec<_> = plans.iter().map(|plan| plan.assumption_list()).collect();
+    let Some(longest) = lists.iter().max_by_key(|list| list.len()) else { return Vec::new() };
+    let told = |assumption: &Assumption| {
         let name = assumption.name.trim_start_matches("assumptions.");
-        let value = if lists.iter().all(|list| list[at].value == assumption.value) {
+        let values = lists.iter().map(|list| {
+            let found = list.iter().find(|other| other.name == assumption.name);
+            found.map_or("none", |found| found.value.as_str())
+        });
+        let value = if values.clone().all(|value| value == assumption.value) {
             assumption.value.clone()
         } else {
-            let each = lists.iter().zip(plans).map(|(list, p)| format!("{} ({})", list[at].value, plain(&p.variant)));
+            let each = values.zip(plans).map(|(value, plan)| format!("{value} ({})", plain(&plan.variant)));
             each.collect::<Vec<_>>().join(", ")
         };
         (format!("{name} = {value}"), format!("{} ({})", assumption.why, assumption.source))
     };
-    first.iter().enumerate().map(told).collect()
+    longest.iter().map(told).collect()
 }

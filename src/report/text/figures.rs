@@ -13,7 +13,7 @@ use crate::plan::Role;
 use crate::time::Nanos;
 
 /// What stands where a variant has no such service.
-const ABSENT: &str = "-";
+pub(super) const ABSENT: &str = "-";
 
 /// A table of services, one figure after the other from each variant's figures.
 fn table(
@@ -43,17 +43,25 @@ fn bad_above_zero(n: u64) -> String {
 pub(super) fn outcomes(report: &Report, width: usize) -> String {
     let rows = active(report);
     let idle: Vec<String> = services(report).into_iter().filter(|name| !rows.contains(name)).map(plain).collect();
-    let figures = ["arrivals", "served", "gave up", "refused", "lost", "unfinished"];
+    let on_cluster = report.variants.iter().any(|variant| variant.on_cluster().is_some());
+    let mut figures = vec!["arrivals", "served", "gave up", "refused", "lost", "unfinished"];
+    if on_cluster {
+        figures.extend(["cut", "unreachable"]);
+    }
     let cells = |_: &VariantReport, c: &ClassSummary| {
         let o = c.outcomes;
-        vec![
+        let mut cells = vec![
             count(c.arrivals),
             count(o.served),
             bad_above_zero(o.gave_up),
             bad_above_zero(o.refused),
             bad_above_zero(o.lost),
             count(o.unfinished),
-        ]
+        ];
+        if on_cluster {
+            cells.extend([bad_above_zero(o.cut), bad_above_zero(o.unreachable)]);
+        }
+        cells
     };
     let all = table(report, &rows, &figures, cells);
     let before = all.figures.clone();

@@ -99,7 +99,7 @@ fn told(name: &str, estimate: &Estimate) -> String {
 /// What users are spared may be what the mail suffers.
 fn mail_clause(plan: &Plan, replicated: &Replicated) -> String {
     let mail: Vec<usize> = (0..plan.classes.len().min(replicated.merged_wait.len()))
-        .filter(|at| plan.classes[*at].role != Role::Protocol)
+        .filter(|at| plan.classes[*at].role.is_mail())
         .collect();
     let longest = mail.iter().map(|at| replicated.merged_wait[*at].max).max().unwrap_or_default();
     if longest < plan.starvation_after * MAIL_WAITS_WORTH_A_WORD {

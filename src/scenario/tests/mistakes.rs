@@ -9,16 +9,7 @@ const CASES: &str = include_str!("mistakes.txt");
 
 #[test]
 fn every_mistake_has_its_place_its_finding_and_its_remedy() {
-    let mut cases = 0;
-    for case in CASES.split("@@").skip(1) {
-        let (edit, expect) = case.split_once('\n').unwrap_or((case, ""));
-        let edit = edit.replace("\\n", "\n");
-        let (old, new) = edit.split_once("|||").unwrap_or((&edit, ""));
-        let expect: Vec<&str> = expect.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let found = lines(&edited(old, new), &Overrides::default());
-        assert_eq!(found, expect, "`{old}` became `{new}`:\n{}\n", found.join("\n"));
-        cases += 1;
-    }
+    let cases = every_case(GOOD, CASES);
     assert!(cases >= 100, "{cases}");
 }
 

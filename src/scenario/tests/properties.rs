@@ -59,6 +59,9 @@ fn check_plans(text: &str, overrides: &Overrides) {
                 assert!(!script.is_empty() && messages.0 <= messages.1);
             }
         }
+        if let Some(cluster) = &plan.cluster {
+            check_cluster(&plan, cluster);
+        }
         // The load really comes: time goes on, and stops at the end.
         let mut load = Workload::new(plan.load.clone(), plan.seed, plan.duration).expect("no log is named");
         let mut now = crate::time::Nanos::ZERO;
@@ -73,6 +76,42 @@ fn check_plans(text: &str, overrides: &Overrides) {
         }
         assert!(plan.offered(crate::time::Nanos::SECOND).iter().all(|offered| offered.threads() >= 0.0));
     }
+}
+
+/// What the engine relies on: every index leads somewhere, and to whom it should.
+fn check_cluster(plan: &Plan, cluster: &crate::plan::cluster::ClusterPlan) {
+    let spec = &cluster.spec;
+    let (nodes, groups, resources) = (spec.nodes.len(), spec.groups.len(), spec.resources.len());
+    assert!((2..=8).contains(&nodes) && (1..=32).contains(&groups) && cluster.nodes.len() == nodes);
+    assert_eq!((cluster.probe_class.len(), cluster.probe_source.len()), (resources, resources));
+    assert_eq!(
+        (cluster.resource_of.len(), cluster.group_of_source.len()),
+        (plan.classes.len(), plan.load.sources.len())
+    );
+    assert!(cluster.nodes.iter().all(|node| node.rules.classes.len() == plan.classes.len()));
+    assert_eq!(plan.rules(), cluster.nodes[0].rules);
+    for group in &spec.groups {
+        assert!(group.owners.contains(&group.starts_on) && group.owners.iter().all(|owner| owner.index() < nodes));
+        assert!((1..=groups.max(nodes)).contains(&group.owners.len()));
+    }
+    for (at, resource) in spec.resources.iter().enumerate() {
+        assert!(resource.group.index() < groups && (at == 0 || spec.resources[at - 1].group <= resource.group));
+        assert!(resource.depends_on.iter().all(|on| spec.resources[on.index()].group == resource.group));
+        assert!(resource.restart_period.0 > 0 && resource.pending_timeout.0 > 0);
+        assert_eq!(resource.watch.is_some(), cluster.probe_source[at].is_some());
+        if let (Some(class), Some(source)) = (cluster.probe_class[at], cluster.probe_source[at]) {
+            assert_eq!(cluster.resource_of[class.index()].map(|own| own.index()), Some(at));
+            assert_eq!(cluster.group_of_source[source.index()], resource.group);
+            assert!(plan.load.sources[source.index()].arrivals == crate::workload::journey::Arrivals::OnCall);
+        }
+    }
+    assert!(cluster.resource_of.iter().all(|own| own.is_some_and(|own| own.index() < resources)));
+    assert!(spec.faults.is_sorted_by_key(|fault| fault.at));
+    assert!(spec.faults.iter().all(|fault| fault.node.index() < nodes));
+    let mut names: Vec<&str> = plan.load.sources.iter().map(|source| source.name.as_str()).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    let _ = (plan.overloads(), plan.load_is_steady(), plan.assumption_list());
 }
 
 proptest! {
@@ -114,6 +153,30 @@ proptest! {
             let at = line % lines.len();
             if let Some((key, _)) = lines[at].clone().split_once(" = ") {
                 lines[at] = format!("{key} = {}", ODD[odd]);
+            }
+        }
+        check_plans(&lines.join("\n"), &Overrides::default());
+    }
+
+    #[test]
+    fn a_cluster_with_odd_values_is_read(edits in prop::collection::vec((0usize..200, 0usize..ODD.len()), 1..4)) {
+        let mut lines: Vec<String> = CLUSTER.lines().map(String::from).collect();
+        for (line, odd) in edits {
+            let at = line % lines.len();
+            if let Some((key, _)) = lines[at].clone().split_once(" = ") {
+                lines[at] = format!("{key} = {}", ODD[odd]);
+            }
+        }
+        check_plans(&lines.join("\n"), &Overrides::default());
+    }
+
+    #[test]
+    fn a_cluster_with_lines_lost_and_moved_is_read(moves in prop::collection::vec((0usize..200, 0usize..200), 1..6)) {
+        let mut lines: Vec<&str> = CLUSTER.lines().collect();
+        for (from, to) in moves {
+            let line = lines.remove(from % lines.len());
+            if to < 150 {
+                lines.insert(to % lines.len(), line);
             }
         }
         check_plans(&lines.join("\n"), &Overrides::default());

@@ -1,0 +1,80 @@
+//! The event logs of all clusters of a report as CSV, as an administrator exports them.
+//!
+//! Not the entries themselves (`models::cluster::events`) and not the writing of a file. Called by `cli`.
+
+use super::Report;
+use super::format::clock;
+use crate::time::Nanos;
+
+/// The columns, in order.
+pub const COLUMNS: [&str; 8] = ["variant", "time", "node", "type", "source", "id", "category", "text"];
+
+/// One row an entry, after a row of the columns' names; the variants one after the other. `time` is emulated, since the
+/// begin of the run. `id` and `category` are empty where nothing published gives them, `node` where no node has the entry.
+///
+/// # Panics
+/// Never: a table in memory takes every row of as many fields as the first.
+#[must_use]
+pub fn events_csv(report: &Report) -> Vec<u8> {
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(COLUMNS).expect("memory takes what is written");
+    for variant in &report.variants {
+        let Some((plan, found)) = variant.on_cluster() else { continue };
+        for entry in &found.happened.cluster.events {
+            let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
+            let row = [
+                variant.plan.variant.as_str(),
+                &clock_with_ms(entry.at),
+                node,
+                entry.kind().name(),
+                entry.source(),
+                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
+                &entry.category().map(|category| format!("({category})")).unwrap_or_default(),
+                &entry.text(&plan.spec),
+            ];
+            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+        }
+    }
+    rows.into_inner().expect("memory takes what is written")
+}
+
+/// Entries that the report no longer has, of all variants: a log keeps its first ones.
+#[must_use]
+pub fn events_dropped(report: &Report) -> u64 {
+    report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped).sum()
+}
+
+/// `03:12:07.250`.
+fn clock_with_ms(at: Nanos) -> String {
+    format!("{}.{:03}", clock(at), at.0 / 1_000_000 % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{compared, on_cluster, report};
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let told = report(vec![on_cluster("a, \"b\"", Nanos::ZERO, false), on_cluster("quiet", Nanos::ZERO, true)]);
+        let bytes = events_csv(&told);
+        let mut rows = csv::Reader::from_reader(bytes.as_slice());
+        assert_eq!(rows.headers().expect("there is a head").iter().collect::<Vec<_>>(), COLUMNS);
+        let rows: Vec<csv::StringRecord> = rows.records().map(|row| row.expect("it is whole")).collect();
+        let found = told.variants[0].cluster.as_ref().expect("it is on a cluster");
+        assert_eq!(rows.len(), found.happened.cluster.events.len());
+        let expected = [
+            "a, \"b\"",
+            "00:03:50.000",
+            "n1",
+            "Error",
+            "MSExchangeCluster",
+            "2074",
+            "(4)",
+            "Exchange POP3 Virtual Server Instance - (VIRTUAL SERVER 1): Cluster Service failed the isalive checking for the \
+             resource",
+        ];
+        assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected);
+        assert_eq!(events_csv(&compared()), b"variant,time,node,type,source,id,category,text\n");
+    }
+}
