@@ -75,7 +75,7 @@ impl Flood {
             let now = flood.now[class].fetch_add(1, Ordering::SeqCst) + 1;
             flood.most[class].fetch_max(now, Ordering::SeqCst);
             flood.ran[at].fetch_add(1, Ordering::SeqCst);
-            if at % 16 == 0 {
+            if at.is_multiple_of(16) {
                 std::thread::yield_now();
             }
             flood.now[class].fetch_sub(1, Ordering::SeqCst);
