@@ -45,7 +45,8 @@ long-properties:
 mutants *ARGS:
     #!/usr/bin/env bash
     set -euo pipefail
-    rooms="ids.rs time.rs problem.rs policy" tests="dispatch_rules.rs decision_log.rs"
+    rooms="ids.rs time.rs problem.rs policy pool"
+    tests="dispatch_rules.rs decision_log.rs pool.rs pool_door.rs pool_faults.rs pool_model.rs pool_licences.rs common"
     rm -rf target/mutants-tree && mkdir -p target/mutants-tree/src target/mutants-tree/tests
     for room in $rooms; do cp -r "src/$room" target/mutants-tree/src && echo "pub mod ${room%.rs};"; done > target/mutants-tree/src/lib.rs
     for test in $tests; do cp -r "tests/$test" target/mutants-tree/tests; done

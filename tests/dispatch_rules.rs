@@ -479,6 +479,136 @@ fn a_thread_that_is_being_created_makes_room_as_one_that_is_there() {
     assert!(matches!(out[..], [Decision::Queued { .. }, Decision::Start { job: 3, .. }]), "an idle thread takes it");
 }
 
+/// Each busy thread turns to other classes as far as grants are held back for that, of which `one` is told afterwards and
+/// `two` at once.
+fn turn_all(
+    one: &mut Dispatch<u32>,
+    two: &mut Dispatch<u32>,
+    busy: &mut [(ThreadId, ClassId)],
+    turns: &[(usize, u16)],
+) -> Result<(), TestCaseError> {
+    let mut room = [0_u32; 3];
+    for (_, own) in busy.iter() {
+        for class in (0..3).filter(|class| *class != own.0) {
+            room[usize::from(class)] += u32::from(one.reserve(ClassId(class)));
+        }
+    }
+    let (mut out, mut next) = (Vec::new(), None);
+    for (at, class) in turns {
+        let at = at % busy.len();
+        let (thread, old) = &mut busy[at];
+        let class = ClassId(*class);
+        if class != *old {
+            if room[class.index()] == 0 && class != ClassId(0) {
+                continue;
+            }
+            room[old.index()] += 1;
+            room[class.index()] = room[class.index()].saturating_sub(1);
+        }
+        out.clear();
+        two.apply(Event::Finishes { thread: *thread }, &mut out);
+        two.apply(Event::Submit { class, job: 7 }, &mut out);
+        let starts = out.iter().find_map(|decision| match decision {
+            Decision::Start { thread: t, seq, .. } if t == thread => Some(*seq),
+            _ => None,
+        });
+        prop_assert!(starts.is_some(), "the cap allows what was held back: {:?}", out);
+        next = starts.map(|seq| seq + 1);
+        *old = class;
+    }
+    one.turn(busy);
+    for class in 0..3 {
+        for _ in 0..room[usize::from(class)] {
+            one.release(ClassId(class));
+        }
+    }
+    if let Some(seq) = next {
+        one.number_next(seq);
+    }
+    Ok(())
+}
+
+/// A thread at class 0, and one at class 1, whose cap is 2.
+fn two_busy() -> Dispatch<u32> {
+    let classes = vec![REQUESTS, queue(2, Drain::Messages(1))];
+    let mut dispatch = Dispatch::new(&Rules { pool_size: 4, classes, ..Rules::default() });
+    let mut out = Vec::new();
+    for thread in 0..2 {
+        dispatch.apply(Event::Submit { class: ClassId(thread as u16), job: thread }, &mut out);
+        dispatch.apply(Event::ThreadStarted { thread: ThreadId(thread) }, &mut out);
+    }
+    dispatch
+}
+
+#[test]
+fn a_grant_that_is_held_back_counts_against_the_cap() {
+    let mut dispatch = two_busy();
+    assert_eq!([0, 0, 1, 1].map(|class| dispatch.reserve(ClassId(class))), [true, true, true, false]);
+    assert_eq!([0, 1].map(|class| dispatch.class_counts(ClassId(class)).granted), [0, 2]);
+    // The two change places: the grant that was held back is now the one in use, and the other is held back.
+    dispatch.turn(&[(ThreadId(0), ClassId(1)), (ThreadId(1), ClassId(0))]);
+    assert_eq!([0, 1].map(|class| dispatch.class_counts(ClassId(class)).busy_threads), [1, 1]);
+    dispatch.release(ClassId(0));
+    dispatch.release(ClassId(1));
+    assert_eq!([0, 1].map(|class| dispatch.class_counts(ClassId(class)).granted), [0, 1]);
+    assert_eq!(dispatch.laws(), Laws::default());
+    // Both at once is above no cap; three were.
+    dispatch.turn(&[(ThreadId(0), ClassId(1)), (ThreadId(1), ClassId(1))]);
+    assert_eq!(dispatch.laws(), Laws::default());
+}
+
+#[test]
+fn a_turn_above_the_cap_breaks_a_law() {
+    let mut dispatch = two_busy();
+    let mut out = Vec::new();
+    dispatch.apply(Event::Submit { class: ClassId(0), job: 2 }, &mut out);
+    dispatch.apply(Event::ThreadStarted { thread: ThreadId(2) }, &mut out);
+    dispatch.turn(&[(ThreadId(0), ClassId(1)), (ThreadId(2), ClassId(1))]);
+    assert_eq!(dispatch.laws().above_cap, 1);
+}
+
+#[test]
+fn numbers_go_on_from_where_they_are_set() {
+    let mut dispatch = two_busy();
+    dispatch.number_next(2);
+    dispatch.number_next(40);
+    let mut out = Vec::new();
+    dispatch.apply(Event::Submit { class: ClassId(0), job: 2 }, &mut out);
+    dispatch.apply(Event::ThreadStarted { thread: ThreadId(2) }, &mut out);
+    assert!(out.contains(&Decision::Start { thread: ThreadId(2), class: ClassId(0), seq: 40, job: 2 }), "{out:?}");
+}
+
+#[test]
+#[should_panic(expected = "a number is given once")]
+fn a_number_is_not_given_twice() {
+    two_busy().number_next(1);
+}
+
+#[test]
+#[should_panic(expected = "may need the grant")]
+fn no_grant_is_held_back_from_an_item_that_waits() {
+    let mut dispatch = two_busy();
+    dispatch.apply(Event::Submit { class: ClassId(1), job: 2 }, &mut Vec::new());
+    let _ = dispatch.reserve(ClassId(1));
+}
+
+#[test]
+#[should_panic(expected = "was kept from the grant")]
+fn no_item_is_kept_from_a_grant() {
+    let mut dispatch = two_busy();
+    assert!(dispatch.reserve(ClassId(1)));
+    dispatch.apply(Event::Submit { class: ClassId(1), job: 2 }, &mut Vec::new());
+    dispatch.release(ClassId(1));
+}
+
+#[test]
+#[should_panic(expected = "is not busy")]
+fn only_a_busy_thread_turns() {
+    let mut dispatch = two_busy();
+    dispatch.apply(Event::Finishes { thread: ThreadId(0) }, &mut Vec::new());
+    dispatch.turn(&[(ThreadId(0), ClassId(1))]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -547,6 +677,60 @@ proptest! {
         plain.apply(Event::Submit { class: ClassId(0), job: exchanged }, &mut out);
         plain.apply(Event::ThreadStarted { thread: ThreadId(0) }, &mut out);
         prop_assert_eq!(plain.exchange(ThreadId(0), ClassId(0), 7), Ok(7));
+    }
+
+    /// Grants that are held back, and turns to them that are told afterwards, come to the same as the plain events told
+    /// one by one; and meanwhile no class is above its cap.
+    #[test]
+    fn turns_told_afterwards_are_finishes_and_submissions(
+        steps in prop::collection::vec(
+            (0..3_u16, 0..5_usize, 0..8_u32, prop::collection::vec((0..5_usize, 0..3_u16), 0..12)),
+            1..60,
+        ),
+        size in 1..5_u32,
+        cap in 1..4_u32,
+    ) {
+        let queue = queue(cap, Drain::Messages(1));
+        let rules = Rules { pool_size: size, classes: vec![REQUESTS, queue, queue], ..Rules::default() };
+        let (mut one, mut two): (Dispatch<u32>, Dispatch<u32>) = (Dispatch::new(&rules), Dispatch::new(&rules));
+        let (mut busy, mut cap): (Vec<(ThreadId, ClassId)>, u32) = (Vec::new(), cap);
+        for (number, (class, pick, kind, turns)) in (0_u32..).zip(steps) {
+            let class = ClassId(class);
+            let told = match kind {
+                0 => {
+                    cap = 1 + number % 4;
+                    Event::SetCap { class: ClassId(1), cap }
+                }
+                1 => Event::SetPoolSize { size: 1 + number % 5 },
+                2..=4 if !busy.is_empty() => Event::Finishes { thread: busy.remove(pick % busy.len()).0 },
+                _ => Event::Submit { class, job: number },
+            };
+            let mut todo: std::collections::VecDeque<Event<u32>> = [told].into();
+            while let Some(event) = todo.pop_front() {
+                let (mut of_one, mut of_two) = (Vec::new(), Vec::new());
+                one.apply(event, &mut of_one);
+                two.apply(event, &mut of_two);
+                prop_assert_eq!(&of_one, &of_two, "the two go apart after a turn");
+                for decision in of_one {
+                    match decision {
+                        Decision::Start { thread, class, .. } => busy.push((thread, class)),
+                        Decision::Create { thread } => todo.push_back(Event::ThreadStarted { thread }),
+                        _ => {}
+                    }
+                }
+            }
+            // After a limit was lowered a thread may have to leave its class, or end.
+            let (counts, granted) = (two.counts(), two.class_counts(ClassId(1)).granted);
+            let limits = counts.live_threads <= counts.goal_threads && granted <= cap;
+            if one.waiting_items() == 0 && limits && !busy.is_empty() {
+                turn_all(&mut one, &mut two, &mut busy, &turns)?;
+            }
+            prop_assert_eq!(one.counts(), two.counts());
+            for class in 0..3 {
+                prop_assert_eq!(one.class_counts(ClassId(class)), two.class_counts(ClassId(class)));
+            }
+        }
+        prop_assert_eq!(one.laws(), two.laws());
     }
 
     /// Whatever happens, every item is started, given back or still waiting, exactly once; first in, first out inside

@@ -1,5 +1,8 @@
 //! `AtqPool` through its public door: nothing lost, ceilings kept, panics and refusals survived, decisions replayed.
 
+// Under a model checker (`tests/models`) the pool's threads are not real ones.
+#![cfg(not(any(loom, shuttle)))]
+
 #[path = "common/both.rs"]
 #[macro_use]
 mod both;
@@ -39,6 +42,7 @@ both!(
     size_and_ceiling_change_while_it_runs,
     r10_changes_after_a_stop_were_told_to_a_policy_that_was_emptied,
     r11_a_graceful_shutdown_waited_for_ever_where_every_thread_was_refused,
+    r22_closures_that_had_ended_before_a_shutdown_were_counted_as_run_by_it,
 );
 
 /// Counts how many run at once, and the most there ever were.
@@ -360,4 +364,22 @@ fn r11_a_graceful_shutdown_waited_for_ever_where_every_thread_was_refused(calls:
         let ended = pool.shutdown();
         assert_eq!((ended.ran, ended.given_back.len()), (runs, 1 - runs as usize));
     }
+}
+
+fn r22_closures_that_had_ended_before_a_shutdown_were_counted_as_run_by_it(calls: Calls) {
+    // On the only thread, so that those of the flood are begun one after the other without the pool being told.
+    let pool = AtqPool::builder().calls(calls).threads(1).class("a", Ceiling::None).build().unwrap();
+    let ((open, gate), (send, receive)) = (mpsc::channel::<()>(), mpsc::channel());
+    let ((goes_on, waits), first) = (mpsc::channel::<()>(), send.clone());
+    pool.spawn(A, move || (first.send(()).unwrap(), gate.recv().unwrap()).1).unwrap();
+    receive.recv().unwrap();
+    for _ in 0..100 {
+        pool.spawn(A, || ()).unwrap();
+    }
+    pool.spawn(A, move || (send.send(()).unwrap(), waits.recv().unwrap()).1).unwrap();
+    open.send(()).unwrap();
+    receive.recv().unwrap();
+    let ended = pool.stop_within(Duration::ZERO);
+    assert_eq!((ended.ran, ended.still_running.len()), (0, 1));
+    goes_on.send(()).unwrap();
 }

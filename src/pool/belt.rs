@@ -11,7 +11,7 @@ use crossbeam::utils::CachePadded;
 
 use super::Job;
 use super::inbox::Doorstep;
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{Mutex, MutexGuard, note_pass};
 use crate::ids::ClassId;
 use crate::policy::dispatch::Ticket;
 
@@ -94,6 +94,7 @@ impl Belt {
         begun.class = class;
         begun.closures += 1;
         begun.classes |= 1 << class.index();
+        note_pass();
         Some((class, job))
     }
 }

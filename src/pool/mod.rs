@@ -159,7 +159,7 @@ pub use reason::Reason;
 pub use snapshot::{ClassSnapshot, Counted, Ended, Snapshot};
 pub use sync::JoinHandle;
 #[cfg(any(loom, shuttle))]
-pub use sync::{Plant, plant};
+pub use sync::{Plant, passes, plant};
 pub use worker::blocking;
 
 use std::any::Any;
@@ -624,6 +624,8 @@ impl Shared {
         runs_what_waits: bool,
         deadline: Deadline,
     ) -> (MutexGuard<'a, Core>, Ended) {
+        // What was begun under licences has ended before too.
+        core.hear();
         let ended_before = core.ended;
         // Others of its threads may wait in here for all but those that do.
         self.quiet.notify_all();

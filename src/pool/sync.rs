@@ -37,6 +37,14 @@ pub enum Plant {
     KeepsRoomQuiet,
     /// Licences are taken to have ended without their threads being told.
     RevokesInSilence,
+    /// A licence gives room for every class, also for one whose grants are all in use.
+    GivesRoomFreely,
+    /// Grants that were held back are not given back when the licences end.
+    KeepsHeldBack,
+    /// A thread that comes to work, as the guard does when it goes, leaves the licences of the others as they are.
+    ArrivesBesideLicences,
+    /// A thread that comes back from its licence does not say what it ran last.
+    ComesBackAlone,
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -56,6 +64,10 @@ mod real {
     pub(in crate::pool) fn elsewhere(job: super::super::Job) -> super::super::Job {
         job
     }
+
+    /// Nobody counts passes outside a checker.
+    #[inline(always)]
+    pub(in crate::pool) const fn note_pass() {}
 
     /// The handle of a thread, as a replaced [`crate::pool::Builder::spawn_threads_with`] gives it.
     pub type JoinHandle = std::thread::JoinHandle<()>;
@@ -220,6 +232,20 @@ mod model {
     pub(in crate::pool) fn planted(mistake: super::Plant) -> bool {
         // Ordering: Relaxed; see `plant`.
         PLANT.load(Ordering::Relaxed) == mistake as u8
+    }
+
+    // Of the system's thread, on which a model runs with all of its own.
+    std::thread_local! {
+        static PASSES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    }
+
+    /// How many closures the models on this thread have begun under licences so far.
+    pub fn passes() -> u64 {
+        PASSES.get()
+    }
+
+    pub(in crate::pool) fn note_pass() {
+        PASSES.set(PASSES.get() + 1);
     }
 
     /// `thread_local!`; loom's does not know `const`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Core, Phase};
 use crate::policy::dispatch::Event;
-use crate::pool::sync::Moment;
+use crate::pool::sync::{Moment, Plant, planted};
 
 /// The pace of closures is taken over so many times as many as are started briskly.
 const PACE_OVER: u64 = 4;
@@ -82,7 +82,7 @@ impl Core {
     /// work itself (`true`). Where they come faster than they go and a processor may be free, it calls another.
     pub(in crate::pool) fn tick(&mut self, guard: Guard) -> bool {
         self.hear();
-        if self.is_licensed_and_stuck(guard.started) {
+        if self.is_licensed_and_stuck(guard.started) && !planted(Plant::ArrivesBesideLicences) {
             // What it holds and does not use is for others.
             self.revoke();
         }

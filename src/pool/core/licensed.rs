@@ -42,7 +42,8 @@ impl Core {
         let mut lying = self.belt.lock();
         let mut held_back = 0;
         for at in (0..self.classes.len()).filter(|at| *at != runs.index()) {
-            held_back |= u64::from(self.dispatch.reserve(ClassId(at as u16))) << at;
+            let is_held = self.dispatch.reserve(ClassId(at as u16)) || planted(Plant::GivesRoomFreely);
+            held_back |= u64::from(is_held) << at;
         }
         held_back &= lying.capped();
         let licence = lying.license(seat, runs, held_back);
@@ -59,6 +60,10 @@ impl Core {
     /// The thread on `seat` comes to ask again.
     #[inline]
     pub(super) fn come_back(&mut self, seat: u32) {
+        if planted(Plant::ComesBackAlone) {
+            self.licensed.retain(|licensed| *licensed != seat);
+            self.seats[seat as usize].licence = None;
+        }
         if self.seats[seat as usize].licence.is_some() {
             // With the others: what they hold is known only together.
             self.revoke_all();
@@ -93,6 +98,7 @@ impl Core {
         }
         self.dispatch.turn(&turns);
         for (class, grants) in lying.take_rooms() {
+            let grants = if planted(Plant::KeepsHeldBack) { 0 } else { grants };
             for _ in 0..grants {
                 self.dispatch.release(class);
             }

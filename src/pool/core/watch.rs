@@ -74,7 +74,9 @@ impl Core {
     #[inline]
     pub(super) fn take_in(&mut self, teller: Option<ThreadId>) -> bool {
         // The policy decides about everybody again.
-        self.revoke();
+        if !(self.comes && planted(Plant::ArrivesBesideLicences)) {
+            self.revoke();
+        }
         let Some((ticket, job)) = self.take_from_belt() else { return false };
         let class = ticket.class();
         if self.live == 0 {

@@ -12,10 +12,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use atqsim::ids::ClassId;
-use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, Ended, JoinError, Plant, SpawnError, plant};
+use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, Ended, JoinError, Plant, SpawnError, passes, plant};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 const A: ClassId = ClassId(0);
+const B: ClassId = ClassId(1);
 const TIDE: Duration = Duration::from_micros(200);
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -29,7 +31,7 @@ fn model(what: &str, calls: Calls, run: fn(Calls)) {
     builder.max_branches = 20_000;
     let most = Duration::from_secs(setting("MOST_SECONDS", 600));
     builder.max_duration = Some(most);
-    let (orders, begin) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let (orders, begin, passes_before) = (Arc::new(AtomicU64::new(0)), Instant::now(), passes());
     let count = Arc::clone(&orders);
     builder.check(move || {
         count.fetch_add(1, Ordering::Relaxed);
@@ -37,8 +39,10 @@ fn model(what: &str, calls: Calls, run: fn(Calls)) {
     });
     let (orders, took) = (orders.load(Ordering::Relaxed), begin.elapsed());
     let end = if took >= most { "NOT ALL of them" } else { "all of them" };
-    let bound = setting("BOUND", 2);
-    println!("loom, {what}, {calls:?}: {orders} orders, {end} with {bound} preemptions, {:.1} s", took.as_secs_f64());
+    let (bound, passes) = (setting("BOUND", 2), passes() - passes_before);
+    let took = took.as_secs_f64();
+    println!("loom, {what}, {calls:?}: {orders} orders, {end} with {bound} preemptions, {passes} passes, {took:.1} s");
+    assert!(passes > 0 || !what.starts_with("pass_"), "nothing was ever begun under a licence");
 }
 
 /// A model for each way of calling threads.
@@ -70,6 +74,16 @@ models! {
     submit_while_the_size_is_lowered: Throttled Eager;
     withdraw_while_a_thread_starts: Throttled Eager;
     wait_for_room_while_a_closure_ends: Throttled Eager;
+    pass_while_the_ceiling_is_lowered: Throttled;
+    pass_while_the_ceiling_is_raised: Throttled;
+    pass_while_another_passes_with_one_room_left: Throttled;
+    pass_while_the_guard_ticks: Throttled;
+    pass_until_stuck_beside_the_guard: Throttled;
+    pass_while_the_pool_stops: Throttled;
+    pass_while_the_pool_shuts_down: Throttled;
+    pass_while_a_closure_is_withdrawn: Throttled;
+    pass_while_a_snapshot_is_taken: Throttled;
+    pass_while_a_thread_steps_aside: Throttled;
 }
 
 /// A pool with one class, or more.
@@ -104,6 +118,28 @@ impl Gauge {
 
     fn most(&self) -> u32 {
         self.most.load(Ordering::Relaxed)
+    }
+}
+
+/// Opened once, for whoever waits.
+#[derive(Clone)]
+struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    fn new() -> Gate {
+        Gate(Arc::new((Mutex::new(false), Condvar::new())))
+    }
+
+    fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut is_open = self.0.0.lock().unwrap();
+        while !*is_open {
+            is_open = self.0.1.wait(is_open).unwrap();
+        }
     }
 }
 
@@ -169,19 +205,10 @@ fn submit_while_the_guard_ticks(calls: Calls) {
 fn submit_while_all_but_the_guard_are_stuck(calls: Calls) {
     let class = Class::new("bounded").max_waiting(9);
     let pool = pool(calls, 2, Ceiling::None, |b| b.guard(1, TIDE).class_with(class));
-    let came = Arc::new((loom::sync::Mutex::new(false), loom::sync::Condvar::new()));
-    let first = pool.submit(A, || 1).unwrap();
-    let waits = Arc::clone(&came);
-    let second = pool.submit(A, move || {
-        let mut is_there = waits.0.lock().unwrap();
-        while !*is_there {
-            is_there = waits.1.wait(is_there).unwrap();
-        }
-    });
-    let third = pool.submit(ClassId(1), move || {
-        *came.0.lock().unwrap() = true;
-        came.1.notify_all();
-    });
+    let (came, first) = (Gate::new(), pool.submit(A, || 1).unwrap());
+    let waits = came.clone();
+    let second = pool.submit(A, move || waits.wait());
+    let third = pool.submit(ClassId(1), move || came.open());
     assert_eq!(first.join().unwrap(), 1);
     second.unwrap().join().unwrap();
     third.unwrap().join().unwrap();
@@ -286,8 +313,230 @@ fn wait_for_room_while_a_closure_ends(calls: Calls) {
     ends_clean(&pool);
 }
 
+/// Closures that are waited for all together: a handle each would be a lock each, and so many more orders. While one of
+/// class A runs, the others may get on.
+struct Crew {
+    left: AtomicU32,
+    all_ended: Gate,
+    a: Arc<Gauge>,
+    others: AtomicU32,
+}
+
+impl Crew {
+    fn of(closures: u32) -> Arc<Crew> {
+        let (all_ended, a, others) = (Gate::new(), Arc::default(), AtomicU32::new(0));
+        Arc::new(Crew { left: AtomicU32::new(closures), all_ended, a, others })
+    }
+
+    fn closure(self: &Arc<Crew>, class: ClassId) -> Box<dyn FnOnce() + Send> {
+        let crew = Arc::clone(self);
+        Box::new(move || {
+            if class == A {
+                crew.a.closure()();
+            } else {
+                crew.others.fetch_add(1, Ordering::Relaxed);
+            }
+            crew.one_less();
+        })
+    }
+
+    fn one_less(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.all_ended.open();
+        }
+    }
+
+    /// Hands over closures of these classes.
+    fn spawn(self: &Arc<Crew>, pool: &AtqPool, classes: &[ClassId]) {
+        for class in classes {
+            pool.spawn(*class, self.closure(*class)).unwrap();
+        }
+    }
+
+    fn began(&self) -> u32 {
+        self.a.began() + self.others.load(Ordering::Relaxed)
+    }
+}
+
+/// Has a closure of class B begun, which ends when the gate is opened. What comes before the steps that a model is about
+/// need not be gone through in every order.
+fn hold(pool: &AtqPool) -> Gate {
+    let (began, goes) = (Gate::new(), Gate::new());
+    let (begins, waits) = (began.clone(), goes.clone());
+    let closure = move || {
+        begins.open();
+        waits.wait();
+    };
+    pool.spawn(B, closure).unwrap();
+    began.wait();
+    goes
+}
+
+/// A pool whose two threads are both held: whoever is let go gets a licence with its next closure. Class A has this
+/// ceiling, class B none.
+fn two_held(calls: Calls, ceiling: Ceiling, more: impl FnOnce(Builder) -> Builder) -> (AtqPool, [Gate; 2]) {
+    let pool = pool(calls, 2, ceiling, |b| more(b.class("b", Ceiling::None).processors(2)));
+    let held = [(); 2].map(|()| hold(&pool));
+    (pool, held)
+}
+
+/// A pool whose only thread is held.
+fn one_held(calls: Calls) -> (AtqPool, Gate) {
+    let pool = pool(calls, 1, Ceiling::Threads(1), |b| b.class("b", Ceiling::None));
+    let held = hold(&pool);
+    (pool, held)
+}
+
+fn pass_while_the_ceiling_is_lowered(calls: Calls) {
+    let (pool, [one, two]) = two_held(calls, Ceiling::Threads(2), |b| b);
+    let (before, after) = (Crew::of(2), Crew::of(2));
+    before.spawn(&pool, &[B, A]);
+    one.open();
+    pool.set_ceiling(A, Ceiling::Threads(1)).unwrap();
+    after.spawn(&pool, &[A, A]);
+    two.open();
+    after.all_ended.wait();
+    before.all_ended.wait();
+    assert_eq!((after.began(), after.a.most()), (2, 1), "submitted after the ceiling was lowered");
+    ends_clean(&pool);
+}
+
+fn pass_while_the_ceiling_is_raised(calls: Calls) {
+    let (pool, [one, two]) = two_held(calls, Ceiling::Threads(1), |b| b);
+    let crew = Crew::of(3);
+    crew.spawn(&pool, &[B, A, A]);
+    one.open();
+    pool.set_ceiling(A, Ceiling::Threads(2)).unwrap();
+    two.open();
+    crew.all_ended.wait();
+    assert!(crew.began() == 3 && crew.a.most() <= 2);
+    ends_clean(&pool);
+}
+
+/// One grant of the class is held back, for either of two threads.
+fn pass_while_another_passes_with_one_room_left(calls: Calls) {
+    let (pool, [one, two]) = two_held(calls, Ceiling::Threads(1), |b| b);
+    let crew = Crew::of(4);
+    crew.spawn(&pool, &[B, B, A, A]);
+    one.open();
+    two.open();
+    crew.all_ended.wait();
+    assert_eq!((crew.began(), crew.a.most()), (4, 1));
+    ends_clean(&pool);
+}
+
+/// As no time passes, the first thread is in the way when it asks after enough closures, and stands guard. The second is
+/// still at its first. The limit is that of brisk times anyhow, so that no change of it ends a licence.
+fn guard_beside_one_held(calls: Calls) -> (AtqPool, Gate) {
+    let (pool, [one, two]) = two_held(calls, Ceiling::Threads(1), |b| b.guard(1, TIDE).runnable_limit(2));
+    let crew = Crew::of(2);
+    crew.spawn(&pool, &[B, B]);
+    one.open();
+    crew.all_ended.wait();
+    (pool, two)
+}
+
+/// The second thread passes on until it is stuck, holding the only grant of the class for whose closure it waits: the
+/// guard has to end that.
+fn pass_until_stuck_beside_the_guard(calls: Calls) {
+    let (pool, two) = guard_beside_one_held(calls);
+    let (crew, came) = (Crew::of(3), Gate::new());
+    let (stuck, waits, comes) = (Arc::clone(&crew), came.clone(), Arc::clone(&crew));
+    crew.spawn(&pool, &[B]);
+    pool.spawn(B, move || (waits.wait(), stuck.one_less()).1).unwrap();
+    pool.spawn(A, move || (came.open(), comes.one_less()).1).unwrap();
+    two.open();
+    crew.all_ended.wait();
+    ends_clean(&pool);
+}
+
+/// The guard stands beside a thread that gets on under its licence, and looks at what was begun.
+fn pass_while_the_guard_ticks(calls: Calls) {
+    let (pool, two) = guard_beside_one_held(calls);
+    let crew = Crew::of(3);
+    crew.spawn(&pool, &[B, A, A]);
+    two.open();
+    crew.all_ended.wait();
+    assert_eq!((crew.began(), crew.a.most()), (3, 1));
+    ends_clean(&pool);
+}
+
+/// Both threads are let go: one of them is in the way, and stands guard, while the other passes.
+fn pass_while_a_thread_steps_aside(calls: Calls) {
+    let (pool, [one, two]) = two_held(calls, Ceiling::Threads(1), |b| b.guard(1, TIDE));
+    let crew = Crew::of(4);
+    crew.spawn(&pool, &[B, B, A, A]);
+    one.open();
+    two.open();
+    crew.all_ended.wait();
+    assert_eq!((crew.began(), crew.a.most()), (4, 1));
+    ends_clean(&pool);
+}
+
+fn pass_while_it_ends(calls: Calls, end: fn(&AtqPool) -> Ended, all_run: bool) {
+    let (pool, held) = one_held(calls);
+    let crew = Crew::of(4);
+    crew.spawn(&pool, &[B, A, B, A]);
+    held.open();
+    thread::yield_now();
+    let began = crew.began();
+    let ended = end(&pool);
+    let back = ended.given_back.len() as u32;
+    assert!(ended.still_running.is_empty() && (!all_run || back == 0));
+    assert_eq!(crew.began() + back, 4, "run or given back, once");
+    assert_eq!(pool.snapshot().started, 1 + u64::from(crew.began()));
+    // On the only thread all before the last that had begun had ended too.
+    let most = crew.began() + 1 - began;
+    assert!(ended.ran <= u64::from(most), "{ended} after the end was asked for, but {most} at most did");
+    ends_clean(&pool);
+}
+
+fn pass_while_the_pool_stops(calls: Calls) {
+    pass_while_it_ends(calls, AtqPool::stop, false);
+}
+
+fn pass_while_the_pool_shuts_down(calls: Calls) {
+    pass_while_it_ends(calls, AtqPool::shutdown, true);
+}
+
+/// The closure that may be withdrawn lies between others.
+fn pass_while_a_closure_is_withdrawn(calls: Calls) {
+    let (pool, held) = one_held(calls);
+    let crew = Crew::of(5);
+    crew.spawn(&pool, &[B, A]);
+    let ticket = pool.spawn(A, crew.closure(A)).unwrap();
+    crew.spawn(&pool, &[B, B]);
+    held.open();
+    thread::yield_now();
+    let withdrawn = pool.withdraw(ticket).is_some();
+    if withdrawn {
+        crew.one_less();
+    }
+    crew.all_ended.wait();
+    assert_eq!(crew.began(), 5 - u32::from(withdrawn));
+    ends_clean(&pool);
+}
+
+fn pass_while_a_snapshot_is_taken(calls: Calls) {
+    let (pool, held) = one_held(calls);
+    let crew = Crew::of(4);
+    crew.spawn(&pool, &[B, A, B, A]);
+    held.open();
+    thread::yield_now();
+    let began = 1 + u64::from(crew.began());
+    let seen = pool.snapshot();
+    let running: usize = seen.classes.iter().map(|class| class.running.now).sum();
+    let queued: usize = seen.classes.iter().map(|class| class.queued.now).sum();
+    assert_eq!((running, queued), (seen.busy.now, seen.queued), "{seen}");
+    assert!(seen.started >= began, "{began} had begun, {} are said to have started", seen.started);
+    assert!(seen.started as usize + seen.queued == 5 && running <= 1, "{seen}");
+    crew.all_ended.wait();
+    assert_eq!((pool.snapshot().started, crew.a.most()), (5, 1));
+    ends_clean(&pool);
+}
+
 /// Each mistake, and a model that must find it.
-const PLANTS: [(Plant, &str); 10] = [
+const PLANTS: [(Plant, &str); 15] = [
     (Plant::PublishesBlindly, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::IsAlwaysOnItsWay, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::EndsEarly, "start_while_the_ceiling_is_lowered::Throttled"),
@@ -298,6 +547,11 @@ const PLANTS: [(Plant, &str); 10] = [
     (Plant::GuardGoesDeaf, "submit_while_all_but_the_guard_are_stuck::Throttled"),
     (Plant::ForgetsToUnpark, "submit_while_the_only_thread_sits_down::Eager"),
     (Plant::KeepsRoomQuiet, "wait_for_room_while_a_closure_ends::Throttled"),
+    (Plant::RevokesInSilence, "pass_while_a_snapshot_is_taken::Throttled"),
+    (Plant::GivesRoomFreely, "pass_while_another_passes_with_one_room_left::Throttled"),
+    (Plant::KeepsHeldBack, "pass_until_stuck_beside_the_guard::Throttled"),
+    (Plant::ArrivesBesideLicences, "pass_until_stuck_beside_the_guard::Throttled"),
+    (Plant::ComesBackAlone, "pass_while_a_snapshot_is_taken::Throttled"),
 ];
 
 fn plant_what_is_asked_for() {

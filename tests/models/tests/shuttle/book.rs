@@ -54,6 +54,16 @@ impl Pages {
         }
     }
 
+    /// How many closures have begun.
+    pub fn began(&self) -> u64 {
+        self.fates.iter().map(|fate| u64::from(fate.began)).sum()
+    }
+
+    /// How many have ended, or are about to.
+    pub fn ended(&self) -> u64 {
+        self.fates.iter().map(|fate| u64::from(fate.ended)).sum()
+    }
+
     pub fn begin(&mut self, id: usize, class: usize) {
         self.fates[id].began += 1;
         self.running[class] += 1;

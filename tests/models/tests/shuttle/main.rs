@@ -15,12 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use atqsim::pool::{Plant, plant};
+use atqsim::pool::{Plant, passes, plant};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner};
 
 /// How many priority changes PCT makes in a run.
 const DEPTHS: [usize; 4] = [2, 3, 5, 8];
+
+/// One run in so many, at least, has closures that are begun under licences.
+const LEAST_PASSING: u64 = 12;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.replace('_', "").parse().unwrap_or_else(|e| panic!("{name}: {e}")))
@@ -30,11 +33,14 @@ fn setting(name: &str, default: u64) -> u64 {
 fn explore(what: &str, scheduler: impl Scheduler + 'static) -> u64 {
     let mut config = Config::new();
     config.stack_size = 256 * 1024;
-    let (count, begin) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let counted = Arc::clone(&count);
+    let (count, passing, begin) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)), Instant::now());
+    let (counted, passed) = (Arc::clone(&count), Arc::clone(&passing));
+    let before = passes();
     let runs = move || {
         counted.fetch_add(1, Ordering::Relaxed);
+        let before = passes();
         run::one_run();
+        passed.fetch_add(u64::from(passes() > before), Ordering::Relaxed);
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| Runner::new(scheduler, config).run(runs)));
     let count = count.load(Ordering::Relaxed);
@@ -42,7 +48,10 @@ fn explore(what: &str, scheduler: impl Scheduler + 'static) -> u64 {
         println!("{what}: failed in schedule {count}");
         resume_unwind(panic);
     }
-    println!("{what}: {count} schedules, {:.0} a second", count as f64 / begin.elapsed().as_secs_f64());
+    let (passing, passes, rate) =
+        (passing.load(Ordering::Relaxed), passes() - before, count as f64 / begin.elapsed().as_secs_f64());
+    println!("{what}: {count} schedules, {passing} of them with {passes} closures under licences, {rate:.0} a second");
+    assert!(passing * LEAST_PASSING >= count, "too few runs in which a closure is begun under a licence");
     count
 }
 
@@ -77,7 +86,7 @@ fn pct_orders() {
 }
 
 /// Every mistake that can be planted.
-const PLANTS: [Plant; 10] = [
+const PLANTS: [Plant; 15] = [
     Plant::PublishesBlindly,
     Plant::IsAlwaysOnItsWay,
     Plant::EndsEarly,
@@ -88,6 +97,11 @@ const PLANTS: [Plant; 10] = [
     Plant::GuardGoesDeaf,
     Plant::ForgetsToUnpark,
     Plant::KeepsRoomQuiet,
+    Plant::RevokesInSilence,
+    Plant::GivesRoomFreely,
+    Plant::KeepsHeldBack,
+    Plant::ArrivesBesideLicences,
+    Plant::ComesBackAlone,
 ];
 
 #[test]

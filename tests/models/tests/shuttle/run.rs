@@ -40,6 +40,11 @@ struct Run {
     stops: AtomicBool,
     /// The system refuses some threads.
     refuses: bool,
+    /// Closures are to be begun under licences.
+    swift: bool,
+    /// Producers that still hand over, and who waits for them.
+    producers: Mutex<usize>,
+    handed_over: Condvar,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +54,8 @@ enum Body {
     Blocks,
     Looks,
     Panics,
+    /// Until everything was handed over: then closures lie there for the threads to take one after another.
+    Held,
     /// Until this other closure has begun, or never will: the thread is stuck, and says so to nobody.
     WaitsFor(usize),
 }
@@ -102,6 +109,13 @@ impl Run {
         drop(open);
     }
 
+    fn wait_for_producers(&self) {
+        let mut producers = self.producers.lock().unwrap();
+        while *producers > 0 {
+            producers = self.handed_over.wait(producers).unwrap();
+        }
+    }
+
     fn closure(self: &Arc<Run>, planned: Planned) -> impl FnOnce() + Send + 'static {
         let Planned { id, class, body, then } = planned;
         let mut token = Token { run: Arc::clone(self), id, began: false };
@@ -115,6 +129,7 @@ impl Run {
                 Body::Yields => thread::yield_now(),
                 Body::Blocks => blocking(thread::yield_now),
                 Body::Looks => run.look(),
+                Body::Held => run.wait_for_producers(),
                 Body::WaitsFor(other) => run.wait_for(other),
             }
             if let Some((id, class, then)) = then {
@@ -157,12 +172,14 @@ impl Run {
 
     /// All counts of one snapshot agree with each other.
     fn look(&self) {
+        let began = self.book.open().began();
         let seen = self.pool.snapshot();
         let laws = self.pool.laws();
         let stops = self.stops.load(Ordering::Relaxed);
         let mut book = self.book.open();
         let running: usize = seen.classes.iter().map(|class| class.running.now).sum();
         let queued: usize = seen.classes.iter().map(|class| class.queued.now).sum();
+        book.check(began <= seen.started, || format!("{began} had begun: {} started", seen.started));
         book.check(running == seen.busy.now, || format!("running {running}: {seen}"));
         book.check(queued == seen.queued, || format!("queued {queued}, of them all {}: {seen}", seen.queued));
         book.check(stops || seen.busy.now <= seen.live.now, || format!("more busy than live: {seen}"));
@@ -178,12 +195,13 @@ impl Run {
     }
 }
 
-/// The pool, and the highest ceilings and size that it will ever have.
-fn pool(book: &Arc<Book>, refuses: bool) -> (AtqPool, Vec<Ceiling>) {
+/// The pool, and the highest ceilings and size that it will ever have. A swift one is told events only where that is needed,
+/// so that its threads get licences.
+fn pool(book: &Arc<Book>, refuses: bool, swift: bool) -> (AtqPool, Vec<Ceiling>) {
     let threads = if once_in(8) { one_to(8) } else { one_to(3) };
     let mut ceilings = Vec::new();
     let mut builder = AtqPool::builder()
-        .calls(if once_in(3) { Calls::Eager } else { Calls::Throttled })
+        .calls(if !swift && once_in(2) { Calls::Eager } else { Calls::Throttled })
         .threads(threads)
         .poll(Duration::from_micros(if once_in(2) { 0 } else { 200 }))
         .guard(one_to(3), Duration::from_micros(100))
@@ -198,13 +216,14 @@ fn pool(book: &Arc<Book>, refuses: bool) -> (AtqPool, Vec<Ceiling>) {
             1 => Ceiling::Threads(one_to(threads)),
             _ => Ceiling::Percent(one_to(100)),
         };
-        let drain = [Drain::Messages(1), Drain::Messages(2), Drain::UntilEmpty][upto(2) as usize];
-        let room = if once_in(4) { one_to(2) as usize } else { usize::MAX };
+        let drains = [Drain::Messages(1), Drain::Messages(2), Drain::UntilEmpty];
+        let drain = drains[if swift { 0 } else { upto(2) as usize }];
+        let room = if once_in(if swift { 24 } else { 4 }) { one_to(2) as usize } else { usize::MAX };
         let class = Class::new(&class.to_string()).ceiling(ceiling).drain(drain).max_waiting(room);
         builder = builder.class_with(class);
         ceilings.push(ceiling);
     }
-    if once_in(2) {
+    if !swift && once_in(2) {
         let book = Arc::clone(book);
         builder = builder.log_decisions(10_000).on_decisions(move |line| book.open().note(line));
     }
@@ -266,20 +285,33 @@ fn changes(book: &Book, ceilings: &[Ceiling]) -> Vec<Change> {
     changes
 }
 
-/// What the producers will hand over, each in order. With `stuck` the first closure waits for the last.
-fn loads(classes: usize, stuck: bool) -> (Vec<Vec<Planned>>, usize) {
+/// What the producers will hand over, each in order. With `stuck` the first closure waits for the last, with `holds` the
+/// first of each for all to be handed over.
+fn loads(classes: usize, stuck: bool, swift: bool, holds: bool) -> (Vec<Vec<Planned>>, usize) {
     let mut closures = 0;
     let mut planned = |then: Option<Box<Planned>>| {
         closures += 1;
-        let body = [Body::Nothing, Body::Yields, Body::Blocks, Body::Looks, Body::Panics][upto(4) as usize];
+        let bodies = [Body::Nothing, Body::Yields, Body::Blocks, Body::Looks, Body::Panics];
+        // What looks or waits, and what panics, ends licences.
+        let body = bodies[if swift && !once_in(8) { upto(1) } else { upto(4) } as usize];
         Planned { id: closures - 1, class: upto(classes as u32 - 1) as usize, body, then }
     };
-    let most = if once_in(8) { 6 } else { 3 };
+    let most = if holds {
+        12
+    } else if once_in(8) {
+        6
+    } else {
+        3
+    };
     let mut one = || {
         let then = once_in(5).then(|| Box::new(planned(None)));
         planned(then)
     };
     let mut loads: Vec<Vec<Planned>> = (0..one_to(3)).map(|_| (0..one_to(most)).map(|_| one()).collect()).collect();
+    if holds {
+        let firsts = loads.iter_mut().flat_map(|load| load.iter_mut().take(3));
+        firsts.for_each(|first| first.body = Body::Held);
+    }
     if stuck {
         let last = loads.last().and_then(|load| load.last()).map_or(0, |last| last.id);
         let first = &mut loads[0][0];
@@ -305,13 +337,16 @@ fn produce(run: &Arc<Run>, load: Vec<Planned>) {
             }
             how => tickets.extend(run.hand_over(id, class, job, how < 3)),
         }
-        if once_in(4)
+        // A withdrawal has the policy told of everything, and so nothing is left to be begun without it.
+        if once_in(if run.swift { 40 } else { 4 })
             && let Some(job) = tickets.pop().and_then(|ticket| run.pool.withdraw(ticket))
         {
             run.book.open().given_back += 1;
             drop(job);
         }
     }
+    *run.producers.lock().unwrap() -= 1;
+    run.handed_over.notify_all();
     for (id, handle) in handles {
         let outcome = handle.join();
         let mut book = run.book.open();
@@ -334,18 +369,21 @@ fn change(run: &Run, changes: Vec<Change>) {
 /// One schedule's run.
 pub fn one_run() {
     let book = Arc::new(Book::default());
-    let refuses = once_in(8);
-    let (pool, ceilings) = pool(&book, refuses);
+    let (refuses, swift) = (once_in(8), once_in(2));
+    let (pool, ceilings) = pool(&book, refuses, swift);
     // One thread may be stuck where another is sure to be had.
     let rules = pool.rules();
     let is_roomy =
         rules.pool_size > 1 && rules.runnable_limit == u32::MAX && ceilings.iter().all(|c| *c == Ceiling::None);
     let stuck = is_roomy && !refuses && once_in(2);
-    let (loads, closures) = loads(ceilings.len(), stuck);
+    // A producer that waits for room may wait for a closure that is held.
+    let holds = swift && rules.classes.iter().all(|class| class.max_waiting == usize::MAX) && !once_in(8);
+    let (loads, closures) = loads(ceilings.len(), stuck, swift, holds);
     let changes = if !stuck && once_in(2) { changes(&book, &ceilings) } else { Vec::new() };
     book.open().fates = vec![Fate::default(); closures];
     let (open, resolved, stops) = (Mutex::new(closures), Condvar::new(), AtomicBool::new(false));
-    let run = Arc::new(Run { pool, book, open, resolved, stops, refuses });
+    let (producers, handed_over) = (Mutex::new(loads.len()), Condvar::new());
+    let run = Arc::new(Run { pool, book, open, resolved, stops, refuses, swift, producers, handed_over });
     let mut others: Vec<_> = loads
         .into_iter()
         .map(|load| {
@@ -365,8 +403,11 @@ pub fn one_run() {
         while *open > 0 {
             open = run.resolved.wait(open).unwrap();
         }
+    } else if swift {
+        run.wait_for_producers();
     }
     run.stops.store(true, Ordering::Relaxed);
+    let ended_before = run.book.open().ended();
     let how = upto(3);
     let ended = match how {
         0 => run.pool.shutdown(),
@@ -374,6 +415,11 @@ pub fn one_run() {
         2 => run.pool.shutdown_within(Duration::from_millis(1)),
         _ => run.pool.stop_within(Duration::from_millis(1)),
     };
+    let mut book = run.book.open();
+    // Of the last of each thread it may not have been known yet that they had ended.
+    let most = book.ended() - ended_before + u64::from(book.highest_size);
+    book.check(ended.ran <= most, || format!("{most} at most ended after the end was asked for: {ended}"));
+    drop(book);
     run.ended(ended, how < 2);
     for other in others {
         other.join().unwrap();
@@ -391,7 +437,7 @@ fn at_the_end(run: &Run) {
         let once = fate.began + fate.dropped == 1 && fate.ended == fate.began;
         book.check(once, || format!("closure {id}: {fate:?}"));
     }
-    let began: u64 = fates.iter().map(|fate| u64::from(fate.began)).sum();
+    let began = book.began();
     let back = fates.iter().filter(|fate| fate.submitted && fate.dropped > 0).count() as u64;
     let (given_back, panicked) = (book.given_back, book.panicked);
     book.check(given_back == back, || format!("{given_back} given back, {back} dropped"));
