@@ -194,12 +194,10 @@ impl Seen {
             let unique: std::collections::BTreeSet<_> = served.iter().collect();
             assert_eq!(unique.len(), served.len(), "{source:?} {number} was served twice by one queue");
             let last = steps.values().last().expect("a message has a step");
-            match last.iter().rev().find(|told| !matches!(told.what, What::Arrived | What::Started)) {
-                Some(end) => {
-                    assert_eq!(end.what, What::Finished(Outcome::Served), "{source:?} {number} is lost: {last:?}");
-                    *completed.entry(*source).or_insert(0) += 1;
-                }
-                None => {}
+            let end = last.iter().rev().find(|told| !matches!(told.what, What::Arrived | What::Started));
+            if let Some(end) = end {
+                assert_eq!(end.what, What::Finished(Outcome::Served), "{source:?} {number} is lost: {last:?}");
+                *completed.entry(*source).or_insert(0) += 1;
             }
         }
         for journeys in &self.output.summary.journeys {
