@@ -261,7 +261,7 @@ impl Hosting {
         let mut end = at + time;
         for (from, until) in &self.standstills[node] {
             if *until > at && *from < end {
-                end = end + until.since((*from).max(at));
+                end += until.since((*from).max(at));
             }
         }
         end.since(at)

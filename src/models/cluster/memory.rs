@@ -61,7 +61,7 @@ impl OffTime {
             Cause::NodeDown => &mut self.node_down,
             Cause::LeftFailed => &mut self.left_failed,
         };
-        *sum = *sum + time;
+        *sum += time;
     }
 }
 

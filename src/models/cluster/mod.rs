@@ -286,8 +286,8 @@ impl Cluster {
                 state.drained |= state.state == ResourceState::OfflinePending;
             }
         }
-        self.failures(effects);
-        self.groups_go_home(effects);
+        self.failures();
+        self.groups_go_home();
         self.settle(effects);
     }
 
@@ -393,7 +393,7 @@ impl Cluster {
                 && group.owners.contains(&node)
                 && !self.groups[id.index()].given_up
             {
-                self.arrives(id, node, Cause::NodeDown, effects);
+                self.arrives(id, node);
             } else if was_down && group.owners[0] == node && self.groups[id.index()].node != Some(node) {
                 self.groups[id.index()].failback_at = failback_time(group.failback, self.now);
             }

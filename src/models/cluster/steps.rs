@@ -33,7 +33,7 @@ impl Cluster {
                 moved |= self.step(id, effects);
             }
             for id in self.group_ids() {
-                moved |= self.turn(id, effects);
+                moved |= self.turn(id);
             }
             if !moved {
                 break;
@@ -168,7 +168,7 @@ impl Cluster {
     }
 
     /// A group all of which is offline goes on: its restarting resources come back, or it moves.
-    fn turn(&mut self, id: GroupId, effects: &mut Vec<Effect>) -> bool {
+    fn turn(&mut self, id: GroupId) -> bool {
         let all: Vec<ResourceId> = self.resources_of(id).collect();
         let is_off = |cluster: &Cluster, id: &ResourceId| {
             matches!(cluster.resources[id.index()].state, ResourceState::Offline | ResourceState::Failed)
@@ -178,9 +178,9 @@ impl Cluster {
                 self.groups[id.index()].moves_to = None;
                 if self.nodes[node.index()] == NodeState::Down {
                     // It has died meanwhile.
-                    self.leaves_its_node(id, effects);
+                    self.leaves_its_node(id);
                 } else {
-                    self.arrives(id, node, Cause::Failover, effects);
+                    self.arrives(id, node);
                 }
                 return true;
             }
@@ -201,7 +201,7 @@ impl Cluster {
     }
 
     /// The group is on this node from now on, and comes online there.
-    pub(super) fn arrives(&mut self, id: GroupId, node: NodeId, _why: Cause, _: &mut [Effect]) {
+    pub(super) fn arrives(&mut self, id: GroupId, node: NodeId) {
         self.groups[id.index()].node = Some(node);
         self.memory.note(self.now, Some(node), What::Arrives(id));
         for resource in self.resources_of(id) {
@@ -214,7 +214,7 @@ impl Cluster {
     }
 
     /// What has failed by now.
-    pub(super) fn failures(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn failures(&mut self) {
         for id in self.resource_ids() {
             let watch = self.spec.resources[id.index()].watch;
             if self.resources[id.index()].retry_at <= self.now {
@@ -231,13 +231,13 @@ impl Cluster {
             let never_came = is_late && (self.now < state.step_ends || self.is_hung(id));
             if went_unanswered || never_came {
                 let what = if went_unanswered { What::FailedIsAlive(id) } else { What::FailedOnline(id) };
-                self.fails(id, what, effects);
+                self.fails(id, what);
             }
         }
     }
 
     /// A resource has failed: it is restarted, or its group fails over, or it is left as it is.
-    fn fails(&mut self, id: ResourceId, what: What, effects: &mut Vec<Effect>) {
+    fn fails(&mut self, id: ResourceId, what: What) {
         let spec = Arc::clone(&self.spec);
         let own = &spec.resources[id.index()];
         let node = self.groups[own.group.index()].node;
@@ -256,7 +256,7 @@ impl Cluster {
                 }
             }
         } else if own.restart_action == RestartAction::RestartNotify {
-            self.group_fails(own.group, effects);
+            self.group_fails(own.group);
         } else {
             self.is_left_failed(id);
         }
@@ -317,7 +317,7 @@ impl Cluster {
     }
 
     /// A group's resource is past its restarts: the group fails over, if its own threshold allows that.
-    fn group_fails(&mut self, id: GroupId, effects: &mut Vec<Effect>) {
+    fn group_fails(&mut self, id: GroupId) {
         let spec = Arc::clone(&self.spec);
         let own = &spec.groups[id.index()];
         let group = &mut self.groups[id.index()];
@@ -334,7 +334,7 @@ impl Cluster {
         }
         // Guess: where no other node may host it, it starts again where it is.
         let to = self.next_owner(id).or(self.groups[id.index()].node);
-        self.moves(id, to, Cause::Failover, effects);
+        self.moves(id, to, Cause::Failover);
     }
 
     /// The next owner after the present one that is not down.
@@ -347,7 +347,7 @@ impl Cluster {
     }
 
     /// The group goes offline, to come online on another node.
-    fn moves(&mut self, id: GroupId, to: Option<NodeId>, why: Cause, _: &mut [Effect]) {
+    fn moves(&mut self, id: GroupId, to: Option<NodeId>, why: Cause) {
         let Some(to) = to else { return };
         let from = self.groups[id.index()].node;
         self.groups[id.index()].moves_to = Some(to);
@@ -376,14 +376,14 @@ impl Cluster {
                     self.set_resource(resource, ResourceState::Offline);
                 }
                 self.groups[id.index()].moves_to = None;
-                self.leaves_its_node(id, effects);
+                self.leaves_its_node(id);
             }
         }
     }
 
     /// The group's node is gone, or the one to which it went: the next owner takes it, if there is one. A node that it has
     /// just left and that is still there is as good as one.
-    fn leaves_its_node(&mut self, id: GroupId, effects: &mut Vec<Effect>) {
+    fn leaves_its_node(&mut self, id: GroupId) {
         if self.groups[id.index()].given_up {
             return;
         }
@@ -397,14 +397,14 @@ impl Cluster {
         match to {
             Some(to) => {
                 self.memory.moved(self.now, id, from, to, Cause::NodeDown);
-                self.arrives(id, to, Cause::NodeDown, effects);
+                self.arrives(id, to);
             }
             None => self.memory.note(self.now, from, What::NoOwner(id)),
         }
     }
 
     /// Groups whose time to go home has come, and that are well.
-    pub(super) fn groups_go_home(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn groups_go_home(&mut self) {
         for id in self.group_ids() {
             // Nobody takes a group home that was given up.
             if self.groups[id.index()].failback_at > self.now || self.groups[id.index()].given_up {
@@ -415,7 +415,7 @@ impl Cluster {
             let is_well = self.group_state(id) == GroupState::Online;
             if self.nodes[home.index()] == NodeState::Up && self.groups[id.index()].node != Some(home) {
                 if is_well {
-                    self.moves(id, Some(home), Cause::Failback, effects);
+                    self.moves(id, Some(home), Cause::Failback);
                 } else {
                     // Guess: a group that is on its way goes home when it has arrived, if that is still allowed then.
                     let later = self.now + Nanos::SECOND;
