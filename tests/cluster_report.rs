@@ -1,5 +1,6 @@
 //! What the program says of a cluster: text, JSON, the event log as CSV, thresholds, several runs.
 
+#[allow(dead_code)]
 mod common;
 
 use common::Place;

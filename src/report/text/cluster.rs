@@ -305,7 +305,7 @@ mod tests {
             "        00:00:00    00:02:00    00:04:00    00:06:00    00:08:00",
             "n1      ........................................XXXXXXXXXX..........",
             "n2      ............................................................",
-            "evs1    AAAAAAAAAAAAAAAAAAAAAAAaaaAAAAAAAAAAAAAAbbBBBBBBBBaaaAAAAAAA",
+            "evs1    AAAAAAAAAAAAAAAAAAAAAAAaaaAAAAAAAAAAAAAAbbBBBBBBBBbaaAAAAAAA",
             "probes         !!!!!!!!!!!!!!!!",
         ];
         assert_eq!(lanes, expected, "{text}");
@@ -323,9 +323,12 @@ mod tests {
             }
         }
         let text = paint(&(cluster(&both(), 100) + &unavailable(&both(), 100) + &events(&both(), 100)), false);
-        for part in
-            ["failovers of groups      1", "evs1.pop3", "n1 Error MSExchangeCluster 2074: Exchange POP3", "no entries"]
-        {
+        for part in [
+            "failovers of groups       1        0",
+            "evs1.pop3",
+            "n1 Error MSExchangeCluster 2074: Exchange POP3",
+            "no entries",
+        ] {
             assert!(text.contains(part), "no `{part}`:\n{text}");
         }
     }

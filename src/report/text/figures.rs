@@ -11,6 +11,7 @@ use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, JourneySummary};
 use crate::plan::Role;
 use crate::time::Nanos;
+use crate::workload::journey::Arrivals;
 
 /// What stands where a variant has no such service.
 pub(super) const ABSENT: &str = "-";
@@ -227,7 +228,9 @@ pub(super) fn held(report: &Report, width: usize) -> String {
 /// Messages and sessions from begin to end.
 pub(super) fn journeys(report: &Report, width: usize) -> String {
     let mut rows: Vec<&str> = Vec::new();
-    for source in report.variants.iter().flat_map(|variant| &variant.plan.load.sources) {
+    let sources = report.variants.iter().flat_map(|variant| &variant.plan.load.sources);
+    // Probes are no users' sessions.
+    for source in sources.filter(|source| !matches!(source.arrivals, Arrivals::OnCall)) {
         if !rows.contains(&source.name.as_str()) {
             rows.push(&source.name);
         }
