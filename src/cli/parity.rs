@@ -15,6 +15,7 @@ use super::output::print;
 use super::running::{catch_signals, tell};
 use crate::plan::Plan;
 use crate::scenario::builtin;
+use crate::verify::parity::cluster::ComparedCluster;
 use crate::verify::parity::{self, Compared, table};
 
 /// Arguments of `verify --parity`.
@@ -48,17 +49,28 @@ pub(super) fn verify(args: &ParityArgs, seed: Option<u64>) -> anyhow::Result<Exi
     let bar = bar(&scenarios);
     let mut done = 0;
     let mut all: Vec<Compared> = Vec::new();
+    let mut clusters: Vec<ComparedCluster> = Vec::new();
     for plan in scenarios.into_iter().flatten() {
         let plan = Arc::new(plan);
         bar.set_prefix(format!("{}, {}", plan.file, plan.variant));
         let real = |now: crate::time::Nanos| now.scale(1.0 / plan.speed).as_micros();
-        let result = parity::compare(&plan, &interrupt, &|now| bar.set_position(done + real(now)));
+        let reached = |now| bar.set_position(done + real(now));
+        let result = match plan.cluster {
+            None => parity::compare(&plan, &interrupt, &reached).map(|compared| compared.map(Either::Server)),
+            Some(_) => {
+                parity::cluster::compare(&plan, &interrupt, &reached).map(|compared| compared.map(Either::Cluster))
+            }
+        };
         done += real(plan.duration);
         bar.set_position(done);
         match result {
-            Ok(Some(compared)) => {
+            Ok(Some(Either::Server(compared))) => {
                 bar.suspend(|| print(&table::block(&compared)))?;
                 all.push(compared);
+            }
+            Ok(Some(Either::Cluster(compared))) => {
+                bar.suspend(|| print(&parity::cluster::block(&compared)))?;
+                clusters.push(compared);
             }
             Ok(None) => break,
             Err(reason) => {
@@ -68,16 +80,24 @@ pub(super) fn verify(args: &ParityArgs, seed: Option<u64>) -> anyhow::Result<Exi
         }
     }
     bar.finish_and_clear();
-    print(&table::closing(&all))?;
-    Ok(if all.iter().any(Compared::failed) {
+    if !all.is_empty() {
+        print(&table::closing(&all))?;
+    }
+    Ok(if all.iter().any(Compared::failed) || clusters.iter().any(ComparedCluster::failed) {
         Exit::Failed
     } else if interrupt.is_set() {
         Exit::Interrupted
-    } else if all.iter().any(Compared::not_held) {
+    } else if all.iter().any(Compared::not_held) || clusters.iter().any(ComparedCluster::not_held) {
         Exit::NotHeld
     } else {
         Exit::Done
     })
+}
+
+/// What was compared: a server with its twin, or a cluster.
+enum Either {
+    Server(Compared),
+    Cluster(ComparedCluster),
 }
 
 /// The plans of every wanted scenario, or `None` after every problem was shown.

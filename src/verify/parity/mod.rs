@@ -5,6 +5,7 @@
 //! move is measured too: the measured delays are dealt out anew to other items, [`DEALS`] times. Not the verdict, which
 //! is `judge`, and no layout, which is `table`. Called by `cli` and tests.
 
+pub mod cluster;
 pub mod judge;
 pub mod table;
 
