@@ -35,6 +35,8 @@ pub enum What {
     },
     /// The group comes online on its node.
     Arrives(GroupId),
+    /// The group was to fail over, and no other node may host it: it starts again where it is.
+    RestartsHere(GroupId),
     /// The group is past its failovers and is left failed.
     GivenUp(GroupId),
     /// No node is there that may host the group.
@@ -112,7 +114,7 @@ impl Entry {
         match self.what {
             What::FailedIsAlive(_) | What::FailedOnline(_) | What::FailedStartBit(_) => Kind::Error,
             What::LeftFailed(_) | What::GivenUp(_) | What::NoOwner(_) | What::NodeDown(_) => Kind::Error,
-            What::NodeHangs(_) | What::Abandoned(_) | What::Restarted(_) => Kind::Warning,
+            What::NodeHangs(_) | What::Abandoned(_) | What::Restarted(_) | What::RestartsHere(_) => Kind::Warning,
             What::Moves { home, .. } if !home => Kind::Warning,
             _ => Kind::Information,
         }
@@ -166,6 +168,7 @@ impl Entry {
             }
             What::Moves { group: id, to, home: false } => format!("Group {} fails over to {}", group(id), node(to)),
             What::Moves { group: id, to, home: true } => format!("Group {} fails back to {}", group(id), node(to)),
+            What::RestartsHere(id) => format!("Group {} has no other node and is restarted here", group(id)),
             What::Arrives(id) => format!("Group {} comes online here", group(id)),
             What::GivenUp(id) => format!("Group {} is past its failovers and is left failed", group(id)),
             What::NoOwner(id) => format!("Group {} has no node that may host it", group(id)),

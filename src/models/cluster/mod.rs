@@ -65,7 +65,7 @@ pub enum GroupState {
     Online,
     /// 1: it is on no node, or all of it is offline.
     Offline,
-    /// 2: it was given up.
+    /// 2: it was given up, or none of it is online because something of it failed.
     Failed,
     /// 3: some resource is not online and stays so.
     PartialOnline,
@@ -170,8 +170,10 @@ struct Resource {
     goal: Goal,
     /// It goes offline only to come online again.
     bounces: bool,
-    /// It failed, and is left so.
+    /// It stays offline: it is past its restarts, or its group is past its failovers.
     given_up: bool,
+    /// It is itself what failed.
+    failed: bool,
     /// It takes requests: between `Open` and `Close`.
     is_open: bool,
     /// Nothing of it is in service any more.
@@ -223,6 +225,7 @@ impl Cluster {
             goal: Goal::Offline,
             bounces: false,
             given_up: false,
+            failed: false,
             is_open: false,
             drained: true,
             step_ends: Nanos::MAX,
@@ -277,7 +280,12 @@ impl Cluster {
         assert!(now >= self.now, "time goes back");
         self.now = now;
         match what {
-            Stimulus::Time => self.faults_happen(effects),
+            // What runs out in a moment runs out after all that was told to have happened in it.
+            Stimulus::Time => {
+                self.faults_happen(effects);
+                self.failures();
+                self.groups_go_home();
+            }
             Stimulus::ProbeServed { resource, probe } => {
                 self.resources[resource.index()].probes.served(probe, now);
             }
@@ -286,8 +294,6 @@ impl Cluster {
                 state.drained |= state.state == ResourceState::OfflinePending;
             }
         }
-        self.failures();
-        self.groups_go_home();
         self.settle(effects);
     }
 
@@ -336,6 +342,8 @@ impl Cluster {
             GroupState::Pending
         } else if all.iter().any(is(ResourceState::Online)) {
             GroupState::PartialOnline
+        } else if all.iter().any(is(ResourceState::Failed)) {
+            GroupState::Failed
         } else {
             GroupState::Offline
         }

@@ -11,6 +11,9 @@ use super::spec::{GroupId, NodeId, ResourceId, ResourceKind, RestartAction};
 use super::{Cluster, Effect, Goal, GroupState, NodeState, ResourceState, failback_time};
 use crate::time::Nanos;
 
+/// How long after it could not go home a group is looked at again.
+const LOOKS_AGAIN: Nanos = Nanos::from_secs(10);
+
 /// Whether one more is tolerated: fewer than `threshold` within `period`, which slides. What is exactly as old as the period
 /// has left it. The one that is tolerated is noted.
 fn tolerates(lately: &mut VecDeque<Nanos>, threshold: u32, period: Nanos, now: Nanos) -> bool {
@@ -95,13 +98,13 @@ impl Cluster {
                 true
             }
             (ResourceState::OfflinePending, _) if state.drained && now >= state.step_ends => {
-                self.set_resource(id, ResourceState::Offline);
+                self.is_offline(id);
                 true
             }
             (ResourceState::OfflinePending, _) if now >= state.step_too_long => {
                 effects.push(Effect::Abandon { resource: id, node });
                 self.memory.note(now, Some(node), What::Abandoned(id));
-                self.set_resource(id, ResourceState::Offline);
+                self.is_offline(id);
                 true
             }
             (ResourceState::Offline | ResourceState::Failed, Goal::Online)
@@ -116,7 +119,7 @@ impl Cluster {
                 true
             }
             (ResourceState::OnlinePending, Goal::Offline) => {
-                self.set_resource(id, ResourceState::Offline);
+                self.is_offline(id);
                 true
             }
             (ResourceState::OnlinePending, Goal::Online) if now >= state.step_ends && !self.is_hung(id) => {
@@ -125,6 +128,13 @@ impl Cluster {
             }
             _ => false,
         }
+    }
+
+    /// The resource has gone offline; what failed and is left so has failed.
+    fn is_offline(&mut self, id: ResourceId) {
+        let state = &self.resources[id.index()];
+        let left_failed = state.failed && state.given_up;
+        self.set_resource(id, if left_failed { ResourceState::Failed } else { ResourceState::Offline });
     }
 
     /// Whether the pool of the resource's node stands still: nothing starts there.
@@ -161,7 +171,7 @@ impl Cluster {
         let watch = self.spec.resources[id.index()].watch;
         let state = &mut self.resources[id.index()];
         state.is_open = true;
-        state.given_up = false;
+        (state.given_up, state.failed) = (false, false);
         state.probes.begin(watch, self.now);
         self.set_resource(id, ResourceState::Online);
         effects.push(Effect::Open { resource: id, node });
@@ -177,8 +187,8 @@ impl Cluster {
             if all.iter().all(|id| is_off(self, id)) {
                 self.groups[id.index()].moves_to = None;
                 if self.nodes[node.index()] == NodeState::Down {
-                    // It has died meanwhile.
-                    self.leaves_its_node(id);
+                    // It has died meanwhile: still the same move.
+                    self.finds_another_node(id);
                 } else {
                     self.arrives(id, node);
                 }
@@ -186,18 +196,21 @@ impl Cluster {
             }
             return false;
         }
-        let bouncing: Vec<ResourceId> = all.into_iter().filter(|id| self.resources[id.index()].bounces).collect();
-        let back = !bouncing.is_empty() && bouncing.iter().all(|id| is_off(self, id));
-        if back {
-            for id in bouncing {
-                let state = &mut self.resources[id.index()];
-                state.bounces = false;
-                if !self.is_held(id) {
-                    self.resources[id.index()].goal = Goal::Online;
-                }
+        // What restarts comes back once it is off and nothing that it depends on has still to come back.
+        let comes_back = |cluster: &Cluster, id: &ResourceId| {
+            let own = &cluster.spec.resources[id.index()];
+            cluster.resources[id.index()].bounces
+                && is_off(cluster, id)
+                && own.depends_on.iter().all(|on| !cluster.resources[on.index()].bounces)
+        };
+        let back: Vec<ResourceId> = all.into_iter().filter(|id| comes_back(self, id)).collect();
+        for id in &back {
+            self.resources[id.index()].bounces = false;
+            if !self.is_held(*id) {
+                self.resources[id.index()].goal = Goal::Online;
             }
         }
-        back
+        !back.is_empty()
     }
 
     /// The group is on this node from now on, and comes online there.
@@ -206,7 +219,7 @@ impl Cluster {
         self.memory.note(self.now, Some(node), What::Arrives(id));
         for resource in self.resources_of(id) {
             let state = &mut self.resources[resource.index()];
-            (state.goal, state.bounces, state.given_up) = (Goal::Online, false, false);
+            (state.goal, state.bounces, state.given_up, state.failed) = (Goal::Online, false, false, false);
             // Guess: a resource's restarts are counted anew on another node.
             state.restarts.clear();
             state.retry_at = Nanos::MAX;
@@ -243,6 +256,7 @@ impl Cluster {
         let node = self.groups[own.group.index()].node;
         self.memory.failure(self.now, node, id, what);
         let state = &mut self.resources[id.index()];
+        state.failed = true;
         let restarts = own.restart_action != RestartAction::DontRestart
             && tolerates(&mut state.restarts, own.restart_threshold, own.restart_period, self.now);
         if restarts {
@@ -288,7 +302,7 @@ impl Cluster {
     fn is_retried(&mut self, id: ResourceId) {
         let retry = self.spec.resources[id.index()].retry_after;
         let state = &mut self.resources[id.index()];
-        if state.state != ResourceState::Offline {
+        if !matches!(state.state, ResourceState::Offline | ResourceState::Failed) {
             // Guess: what still waits to go offline is not tried before it is; the period begins anew.
             state.retry_at = retry.map_or(Nanos::MAX, |after| self.now + after);
             return;
@@ -332,9 +346,22 @@ impl Cluster {
             }
             return;
         }
-        // Guess: where no other node may host it, it starts again where it is.
-        let to = self.next_owner(id).or(self.groups[id.index()].node);
-        self.moves(id, to, Cause::Failover);
+        match self.next_owner(id) {
+            Some(to) => self.moves(id, to, Cause::Failover),
+            None => self.restarts_where_it_is(id),
+        }
+    }
+
+    /// Guess: a group that no other node may host starts again where it is. That is no failover, but counts against its
+    /// threshold, so that it ends.
+    fn restarts_where_it_is(&mut self, id: GroupId) {
+        self.memory.note(self.now, self.groups[id.index()].node, What::RestartsHere(id));
+        for resource in self.resources_of(id) {
+            let state = &mut self.resources[resource.index()];
+            (state.goal, state.bounces, state.retry_at) = (Goal::Offline, true, Nanos::MAX);
+            state.restarts.clear();
+            self.memory.goes_off_for(self.now, resource, Cause::Restart);
+        }
     }
 
     /// The next owner after the present one that is not down.
@@ -347,11 +374,9 @@ impl Cluster {
     }
 
     /// The group goes offline, to come online on another node.
-    fn moves(&mut self, id: GroupId, to: Option<NodeId>, why: Cause) {
-        let Some(to) = to else { return };
+    fn moves(&mut self, id: GroupId, to: NodeId, why: Cause) {
         let from = self.groups[id.index()].node;
         self.groups[id.index()].moves_to = Some(to);
-        self.groups[id.index()].failback_at = Nanos::MAX;
         self.memory.moved(self.now, id, from, to, why);
         for resource in self.resources_of(id) {
             let state = &mut self.resources[resource.index()];
@@ -375,31 +400,50 @@ impl Cluster {
                     self.close(resource, node, effects);
                     self.set_resource(resource, ResourceState::Offline);
                 }
-                self.groups[id.index()].moves_to = None;
-                self.leaves_its_node(id);
+                // A group that was leaving anyway goes where it was going.
+                let planned = self.groups[id.index()].moves_to.filter(|to| self.nodes[to.index()] != NodeState::Down);
+                self.groups[id.index()].moves_to = planned;
+                if planned.is_none() {
+                    self.leaves_its_node(id);
+                }
             }
         }
     }
 
-    /// The group's node is gone, or the one to which it went: the next owner takes it, if there is one. A node that it has
-    /// just left and that is still there is as good as one.
+    /// The group's node is gone: the next owner takes it, if there is one.
     fn leaves_its_node(&mut self, id: GroupId) {
+        let from = self.groups[id.index()].node;
+        let to = self.next_owner(id);
+        self.groups[id.index()].node = None;
         if self.groups[id.index()].given_up {
             return;
         }
-        let from = self.groups[id.index()].node;
-        let to = self.next_owner(id).or(from.filter(|from| self.nodes[from.index()] != NodeState::Down));
-        self.groups[id.index()].node = None;
-        for resource in self.resources_of(id) {
-            let state = &mut self.resources[resource.index()];
-            (state.goal, state.bounces, state.retry_at) = (Goal::Offline, false, Nanos::MAX);
-        }
+        self.all_offline(id);
         match to {
             Some(to) => {
                 self.memory.moved(self.now, id, from, to, Cause::NodeDown);
                 self.arrives(id, to);
             }
             None => self.memory.note(self.now, from, What::NoOwner(id)),
+        }
+    }
+
+    /// The node to which the group was going is gone: another takes it, or the one that it has just left.
+    fn finds_another_node(&mut self, id: GroupId) {
+        let from = self.groups[id.index()].node;
+        let to = self.next_owner(id).or(from.filter(|from| self.nodes[from.index()] != NodeState::Down));
+        self.groups[id.index()].node = None;
+        self.all_offline(id);
+        match to {
+            Some(to) => self.arrives(id, to),
+            None => self.memory.note(self.now, from, What::NoOwner(id)),
+        }
+    }
+
+    fn all_offline(&mut self, id: GroupId) {
+        for resource in self.resources_of(id) {
+            let state = &mut self.resources[resource.index()];
+            (state.goal, state.bounces, state.retry_at) = (Goal::Offline, false, Nanos::MAX);
         }
     }
 
@@ -412,15 +456,17 @@ impl Cluster {
             }
             let home = self.spec.groups[id.index()].owners[0];
             self.groups[id.index()].failback_at = Nanos::MAX;
-            let is_well = self.group_state(id) == GroupState::Online;
-            if self.nodes[home.index()] == NodeState::Up && self.groups[id.index()].node != Some(home) {
-                if is_well {
-                    self.moves(id, Some(home), Cause::Failback);
-                } else {
-                    // Guess: a group that is on its way goes home when it has arrived, if that is still allowed then.
-                    let later = self.now + Nanos::SECOND;
-                    self.groups[id.index()].failback_at = failback_time(self.spec.groups[id.index()].failback, later);
-                }
+            if self.nodes[home.index()] == NodeState::Down || self.groups[id.index()].node == Some(home) {
+                // It may go when its home is there again; or it is there.
+                continue;
+            }
+            let may_go = self.nodes[home.index()] == NodeState::Up && self.group_state(id) == GroupState::Online;
+            if may_go {
+                self.moves(id, home, Cause::Failback);
+            } else {
+                // Guess: a group that is not well, or whose home hangs, is looked at again, if that is still allowed then.
+                let later = self.now + LOOKS_AGAIN;
+                self.groups[id.index()].failback_at = failback_time(self.spec.groups[id.index()].failback, later);
             }
         }
     }
