@@ -43,6 +43,7 @@ both!(
     a_stop_gives_back_the_rest_of_a_flood_in_order,
     closures_that_get_stuck_in_a_flood_keep_nobody_waiting,
     panics_and_waits_in_a_flood_take_nothing_away,
+    a_pool_may_have_more_classes_than_a_licence_can_name,
 );
 
 fn seven(calls: Calls, threads: u32) -> Builder {
@@ -467,4 +468,30 @@ fn panics_and_waits_in_a_flood_take_nothing_away(calls: Calls) {
     held.into_iter().for_each(Held::lets_go);
     assert!(pool.tally().live_threads_max <= 3);
     shuts_down_clean(pool);
+}
+
+/// A licence has a bit for each of 64 classes.
+fn a_pool_may_have_more_classes_than_a_licence_can_name(calls: Calls) {
+    for classes in [63, 64, 65, 130] {
+        let last = ClassId(classes - 1);
+        let builder = AtqPool::builder().calls(calls).threads(2);
+        let builder = (1..classes).fold(builder, |builder, class| builder.class(&class.to_string(), Ceiling::None));
+        let pool = builder.class("last", Ceiling::Threads(1)).build().unwrap();
+        let [first, second] = [FREE; 2].map(|class| Held::submit(&pool, class).begins());
+        for class in 0..classes {
+            tiny(&pool, ClassId(class), 1);
+        }
+        // The first is held by the last class; the second must not take another of it.
+        let held = Held::submit(&pool, last);
+        first.lets_go();
+        let held = held.begins();
+        let (waits, behind) = (Held::submit(&pool, last), pool.submit(FREE, || 4).unwrap());
+        second.lets_go();
+        assert_eq!(in_time("a closure behind a class at its ceiling", move || behind.join()).unwrap(), 4);
+        assert!(!waits.has_begun(), "above the ceiling of one of {classes} classes");
+        assert_eq!(pool.snapshot().started, 4 + u64::from(classes));
+        held.lets_go();
+        waits.begins().lets_go();
+        shuts_down_clean(pool);
+    }
 }
