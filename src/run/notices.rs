@@ -5,8 +5,8 @@
 use crate::metrics::host::HostVerdict;
 use crate::metrics::replicated::figure;
 use crate::metrics::starvation::EPISODES_KEPT;
-use crate::plan::Plan;
 use crate::plan::stability::Bottleneck;
+use crate::plan::{Plan, Role};
 use crate::report::{Gravity, Notice, Precision, Settling, VariantReport, Wide};
 use crate::time::Nanos;
 
@@ -225,7 +225,8 @@ fn figures(variant: &VariantReport) -> Vec<Notice> {
     let mut found = Vec::new();
     let (mut thin, mut waiting, mut refused, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (class, summary) in variant.plan.classes.iter().zip(&variant.summary.classes) {
-        if (1..1_000).contains(&summary.wait.count) {
+        // No table has the percentiles of probes.
+        if (1..1_000).contains(&summary.wait.count) && class.role != Role::Probe {
             thin.push(class.name.as_str());
         }
         if let Some(oldest) = summary.oldest_waiting

@@ -11,6 +11,7 @@ use crate::metrics::replicated::{
 };
 use crate::metrics::trust::Doubt;
 use crate::time::Nanos;
+use crate::workload::journey::Arrivals;
 
 /// The main figures: heading and name.
 const MAIN: &[(&str, &str)] = &[
@@ -177,7 +178,8 @@ pub(super) fn every_figure(report: &Report, width: usize) -> String {
         out.push_str(&block(report, name, FIGURES, find, Some(&merged), width));
     }
     let mut sources: Vec<&str> = Vec::new();
-    for source in report.variants.iter().flat_map(|variant| &variant.plan.load.sources) {
+    let all = report.variants.iter().flat_map(|variant| &variant.plan.load.sources);
+    for source in all.filter(|source| !matches!(source.arrivals, Arrivals::OnCall)) {
         if !sources.contains(&source.name.as_str()) {
             sources.push(&source.name);
         }
