@@ -7,6 +7,7 @@
 
 mod guard;
 mod licensed;
+mod seats;
 mod watch;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub(super) use guard::Guard;
 use super::belt::{Belt, Licence};
 use super::inbox::Doorstep;
 use super::reason::Reason;
-use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted, processor};
+use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted};
 use super::{Calls, Ceiling, Job, Observer, Tally};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
@@ -595,25 +596,6 @@ impl Core {
         self.seats.iter().filter(runs).count()
     }
 
-    /// A thread sits down on the bench.
-    pub(super) fn take_seat(&mut self, seat: u32) {
-        self.seats[seat as usize].processor = processor();
-        self.bench.push(seat);
-    }
-
-    /// A thread leaves the bench on its own accord.
-    pub(super) fn leave_bench(&mut self, seat: u32) {
-        if let Some(at) = self.bench.iter().rposition(|s| *s == seat) {
-            self.bench.remove(at);
-        }
-        self.guard.take_if(|guard| guard.seat == seat);
-    }
-
-    /// Whether a thread that has nothing to do is one too many.
-    pub(super) fn is_surplus(&self) -> bool {
-        self.habits.calls == Calls::Throttled && self.live > self.dispatch.counts().goal_threads.max(1)
-    }
-
     /// Changes the size. Surplus threads that sit are told to end; others end when they sit down.
     pub(super) fn resize(&mut self, size: u32) {
         self.size = size;
@@ -637,49 +619,6 @@ impl Core {
                 self.put(seat, Note::End);
             }
         }
-    }
-
-    /// The system refused a thread. The pool goes on with what it has; with nothing, the next submission tries again.
-    pub(super) fn refused(&mut self, seat: u32, badge: Option<ThreadId>) {
-        self.tally.threads_refused += 1;
-        self.live -= 1;
-        self.free_seats.push(seat);
-        self.reasons.live = Reason::Refused;
-        self.reasons.goal = Reason::Refused;
-        if badge.is_none() {
-            self.on_the_way -= 1;
-        }
-        if let Some(thread) = badge.or_else(|| self.credits.pop()) {
-            self.change(Event::ThreadRefused { thread });
-        }
-        if self.habits.calls == Calls::Throttled && self.live > 0 {
-            self.change(Event::SetPoolSize { size: self.live });
-        }
-    }
-
-    /// A thread ends.
-    pub(super) fn gone(&mut self, seat: u32) {
-        let state = &mut self.seats[seat as usize];
-        if std::mem::take(&mut state.ending) {
-            self.ending -= 1;
-        } else {
-            self.live -= 1;
-        }
-        (state.gone, state.thread, state.note, state.badge) = (true, None, None, None);
-    }
-
-    /// The handles of threads that have ended, whose seats are free again.
-    pub(super) fn take_ended(&mut self) -> Vec<JoinHandle> {
-        let mut handles = Vec::new();
-        for (at, seat) in self.seats.iter_mut().enumerate() {
-            // A thread may have ended before its creator has put its handle down.
-            if seat.gone && seat.handle.is_some() {
-                handles.extend(seat.handle.take());
-                seat.gone = false;
-                self.free_seats.push(at as u32);
-            }
-        }
-        handles
     }
 
     /// From now on nothing more is run: what waits is taken out, and everybody who sits is woken to end.

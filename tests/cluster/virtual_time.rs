@@ -94,8 +94,9 @@ fn what_is_in_service_when_pending_timeout_is_over_is_lost_to_its_client_and_mes
     assert_eq!(lane[..2], [(0, ResourceState::Online), (360, ResourceState::OfflinePending)]);
     assert_eq!(lane[2], (390, ResourceState::OnlinePending));
     assert!(failover.messages_resumed > 0);
+    let abandoned = smtp.lane[2].0;
     let again =
-        |told: &&super::world::Told| told.what == What::Arrived && told.now == s(390) && told.item.due == s(390);
+        |told: &&super::world::Told| told.what == What::Arrived && told.now == abandoned && told.item.due == abandoned;
     assert_eq!(
         seen.of("evs1.").filter(|told| seen.is_queue(&told.item)).filter(again).count() as u64,
         failover.messages_resumed
