@@ -506,7 +506,7 @@ fn the_generic_watch_looks_twice_and_each_look_has_its_own_answer() {
     impl Pools for Deep {
         fn answers_after(&mut self, _: ResourceId, _: u64, now: Nanos) -> Option<Nanos> {
             // In a moment in which both are due, both are the same here.
-            if now.0 % s(60).0 == 0 { self.0 } else { Some(Nanos::ZERO) }
+            if now.0.is_multiple_of(s(60).0) { self.0 } else { Some(Nanos::ZERO) }
         }
     }
     let mut spec = spec();
