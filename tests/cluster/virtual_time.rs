@@ -94,8 +94,10 @@ fn what_is_in_service_when_pending_timeout_is_over_is_lost_to_its_client_and_mes
     assert_eq!(lane[..2], [(0, ResourceState::Online), (360, ResourceState::OfflinePending)]);
     assert_eq!(lane[2], (390, ResourceState::OnlinePending));
     assert!(failover.messages_resumed > 0);
-    let again =
-        |told: &&super::world::Told| told.what == What::Arrived && told.now == s(390) && told.item.due == s(390);
+    let when = (s(390), s(391));
+    let again = |told: &&super::world::Told| {
+        told.what == What::Arrived && told.item.due == told.now && when.0 <= told.now && told.now < when.1
+    };
     assert_eq!(
         seen.of("evs1.").filter(|told| seen.is_queue(&told.item)).filter(again).count() as u64,
         failover.messages_resumed
