@@ -268,11 +268,12 @@ impl Engine<'_> {
 
     /// Ends the run: tells the memory what still waits and what is in service.
     fn close(&mut self, end: Nanos) -> (Summary, Option<FailoverSummary>) {
-        let nodes = || self.elsewhere.nodes().chain([&self.here]);
-        let waiting: Vec<_> =
-            nodes().flat_map(|node| node.dispatch.waiting().map(|(class, item)| (class, item.due))).collect();
+        let (here, elsewhere) = (&self.here, &self.elsewhere);
+        let nodes = || elsewhere.nodes().chain([here]);
+        // Not gathered first: there may be millions that wait.
+        let waiting = nodes().flat_map(|node| node.dispatch.waiting().map(|(class, item)| (class, item.due)));
         let in_service = |thread: &Thread| thread.item.map(|item| (thread.class, item.due, thread.since));
-        let in_service: Vec<_> = nodes().flat_map(|node| node.threads.iter().filter_map(in_service)).collect();
+        let in_service = nodes().flat_map(|node| node.threads.iter().filter_map(in_service));
         let (mut summary, failover) = self.floor.close(self.plan, end, waiting, in_service);
         for dispatch in self.policies() {
             summary.violations.extend(dispatch.laws().lines());
