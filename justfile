@@ -77,7 +77,7 @@ loom *ARGS:
 shuttle *ARGS:
     cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features shuttle --test shuttle -- --nocapture --exact random_orders pct_orders {{ARGS}}
 
-# 10,000,000 schedules: 20 seeds, 250,000 random and 250,000 PCT each (8 minutes on two quiet processors)
+# 10,000,000 schedules: 20 seeds, 250,000 random and 250,000 PCT each (about 20 minutes)
 shuttle-long:
     for seed in $(seq 20); do SEED=$seed SCHEDULES=250000 just shuttle || exit 1; done
 

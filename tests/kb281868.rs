@@ -219,6 +219,10 @@ fn variants_of_a_scenario_get_the_same_items_at_the_same_times() {
         for other in &plans[1..] {
             assert!(first == first_items(other), "{}: {} gets another load", scenario.name, other.variant);
         }
+        if plans[0].cluster.is_some() {
+            // What comes for a service that is offline is counted apart: `tests/cluster.rs`.
+            continue;
+        }
         // Mail and logs come whatever becomes of them, so each variant counts the same.
         let report = shipped(scenario.name);
         let open = |v: &VariantReport| {
@@ -239,12 +243,12 @@ fn the_laws_hold_in_every_shipped_scenario() {
             let name = format!("{}, {}", scenario.name, variant.plan.variant);
             assert_eq!(variant.summary.violations, Vec::<String>::new(), "{name}");
             assert_eq!((variant.panics, variant.threads_refused, variant.interrupted), (0, 0, false), "{name}");
-            assert!(variant.summary.live_threads_max <= variant.plan.pool.size, "{name}");
+            assert!(variant.summary.live_threads_max <= variant.plan.threads(), "{name}");
             assert_eq!(variant.summary.end, variant.plan.duration, "{name}");
             for (plan, class) in variant.plan.classes.iter().zip(&variant.summary.classes) {
                 let name = format!("{name}: {}", plan.name);
                 let o = class.outcomes;
-                assert_eq!(class.arrivals, o.served + o.gave_up + o.refused + o.lost + o.unfinished, "{name}");
+                assert_eq!(class.arrivals, o.total(), "{name}");
                 let ceiling = match plan.role {
                     Role::HeavyQueue => variant.plan.pool.heavy_queue_cap,
                     Role::LightQueue => variant.plan.pool.light_queue_cap,
@@ -314,7 +318,7 @@ fn real_threads_tell_the_same_story() {
     }
     for variant in &report.variants {
         assert_eq!(variant.summary.violations, Vec::<String>::new());
-        assert!(variant.summary.live_threads_max <= variant.plan.pool.size);
+        assert!(variant.summary.live_threads_max <= variant.plan.threads());
         for (plan, class) in variant.plan.classes.iter().zip(&variant.summary.classes) {
             assert_eq!(class.arrivals, class.outcomes.total(), "{}", plan.name);
             if plan.role == Role::HeavyQueue {

@@ -15,9 +15,9 @@ const PINS: &[(&str, u64)] = &[
     ("healthy", 0x576fb65c56a8dc8e),
     ("drain-rule", 0x4cc0e275583f9fba),
     ("pool-thread-limit", 0xabd8382f2b77bc5f),
-    ("kb281868-cluster", 0xe5882ced74399660),
-    ("cluster-lost-node", 0x248fb3cdaaffa26f),
-    ("cluster-healthy", 0x651d0794c9b9ccd8),
+    ("kb281868-cluster", 0x18fee009df6a4f7f),
+    ("cluster-lost-node", 0x0516f9dc58a4ef99),
+    ("cluster-healthy", 0xb16cec45f6695251),
     ("replay-sample", 0xc96e5158fe34bf87),
 ];
 

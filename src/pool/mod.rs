@@ -63,6 +63,7 @@
 //! let broken = pool.submit(any, || -> u32 { std::panic::resume_unwind(Box::new("meant")) })?;
 //! assert!(matches!(broken.join(), Err(JoinError::Panicked(_))));
 //! assert_eq!(pool.submit(any, || 1)?.join()?, 1);
+//! assert!(pool.shutdown().is_clean());
 //! assert_eq!(pool.snapshot().tally.panics, 1);
 //! # Ok(())
 //! # }

@@ -412,12 +412,12 @@ impl Cluster {
 
     /// The group's node is gone: the next owner takes it, if there is one.
     fn leaves_its_node(&mut self, id: GroupId) {
-        let from = self.groups[id.index()].node;
-        let to = self.next_owner(id);
-        self.groups[id.index()].node = None;
         if self.groups[id.index()].given_up {
             return;
         }
+        let from = self.groups[id.index()].node;
+        let to = self.next_owner(id);
+        self.groups[id.index()].node = None;
         self.all_offline(id);
         match to {
             Some(to) => {
