@@ -1,4 +1,5 @@
-//! The engine with real worker threads: [`AtqPool`], emulated processors, and an injector that releases items when due.
+//! The engine with real worker threads: [`crate::pool::AtqPool`], emulated processors, and an injector that releases items
+//! when due; in a cluster, one pool for each node.
 //!
 //! Threads really are created on demand, block and end; emulated time runs `speed` times as fast as the wall clock. It
 //! makes no policy choice: the pool's `Dispatch` does. Not exact, unlike virtual time, and it says by how much: every
