@@ -16,7 +16,7 @@ pub fn opening(scenarios: &[Vec<Plan>]) -> String {
     let plans: usize = scenarios.iter().map(Vec::len).sum();
     let wall = scenarios.iter().map(|plans| super::wall(plans)).fold(Nanos::ZERO, |sum, span| sum + span);
     let mut text = format!(
-        "{} scenario(s), {plans} variant(s), each on real threads, its twin, and in virtual time: {wall} in all\n",
+        "{} scenario(s), {plans} variant(s), each on real threads, its twin (but for clusters), and in virtual time: {wall} in all\n",
         scenarios.len()
     );
     for plans in scenarios {
