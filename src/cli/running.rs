@@ -72,6 +72,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         },
         max_events: args.max_events,
         burn_cpu: args.burn_cpu,
+        intervals: false,
         interrupt: catch_signals()?,
         trace,
     };

@@ -77,10 +77,10 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(plan: &Plan) -> Result<Crowd, EngineError> {
+    pub(super) fn new(plan: &Plan, intervals: bool) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
         Ok(Crowd {
-            floor: Floor::new(plan)?,
+            floor: Floor::new(plan, intervals)?,
             slots: Vec::new(),
             free: Vec::new(),
             backlogs,

@@ -48,12 +48,13 @@ pub(super) struct Floor<N> {
 }
 
 impl<N: Ord + Copy> Floor<N> {
-    pub(super) fn new(plan: &Plan) -> Result<Floor<N>, EngineError> {
+    pub(super) fn new(plan: &Plan, intervals: bool) -> Result<Floor<N>, EngineError> {
         let workload = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).map_err(EngineError::Load)?;
         Ok(Floor {
             workload,
             metrics: Metrics::new(plan.classes.len(), plan.load.sources.len(), plan.starvation_after, plan.duration)
-                .after_warmup(plan.warmup.length()),
+                .after_warmup(plan.warmup.length())
+                .keep_intervals(intervals),
             patience: BinaryHeap::new(),
             timers_most: TIMERS_LEAST,
             observer: None,

@@ -136,6 +136,8 @@ pub struct Options<'a> {
     pub trace: Option<Arc<dyn Trace>>,
     /// End the run early after so many events. Virtual time only.
     pub max_events: Option<u64>,
+    /// Keep what happens between two moments of the time line too.
+    pub intervals: bool,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
     pub burn_cpu: bool,
     /// Hears of every item. Real threads and twins; `virtual_time::observe` takes its observer itself. The recorder

@@ -173,7 +173,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
     let mut engine = Engine {
         plan,
         from,
-        floor: Crowd::new(plan)?,
+        floor: Crowd::new(plan, false)?,
         dispatch: Dispatch::new(&plan.rules()),
         trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),

@@ -177,7 +177,7 @@ pub fn observe(
     let (here, elsewhere) = nodes::of(plan, options.trace.as_deref());
     let mut engine = Engine {
         plan,
-        floor: Floor::new(plan)?,
+        floor: Floor::new(plan, options.intervals)?,
         logs,
         tells_waits: logs || here.dispatch.minds_waits() || elsewhere.minds_waits(),
         here,

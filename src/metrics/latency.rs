@@ -36,6 +36,8 @@ pub struct Recording {
     max: Nanos,
     zeros: u64,
     settled: Latency,
+    /// What was recorded since the last interval ended; only where intervals are wanted.
+    interval: Option<IntervalLatency>,
 }
 
 /// Buckets of 2,048 steps, each twice as wide as the one before, of which all but the first use the upper half.
@@ -48,9 +50,7 @@ impl Recording {
         self.sum_ns += u128::from(value.0);
         self.max = self.max.max(value);
         self.zeros += u64::from(value == Nanos::ZERO);
-        let micros = value.as_micros();
-        let doubled = (64 - SUB_BITS) - (micros | ((1 << SUB_BITS) - 1)).leading_zeros();
-        let bucket = ((doubled << (SUB_BITS - 1)) + (micros >> doubled) as u32) as usize;
+        let bucket = bucket_of(value.as_micros());
         match self.counts.get_mut(bucket) {
             Some(count) if *count < u32::MAX => *count += 1,
             _ => self.make_room(bucket),
@@ -68,6 +68,24 @@ impl Recording {
     pub fn finish(mut self) -> Latency {
         self.settle();
         self.settled
+    }
+
+    /// From now on [`Recording::end_interval`] answers.
+    pub(super) fn keep_intervals(&mut self) {
+        self.interval = Some(IntervalLatency::default());
+    }
+
+    /// What was recorded since this was last asked; nothing where intervals are not kept.
+    pub(super) fn end_interval(&mut self) -> IntervalLatency {
+        if self.interval.is_none() {
+            return IntervalLatency::default();
+        }
+        let before = self.settled.sum_ns;
+        self.settle();
+        let mut found = self.interval.replace(IntervalLatency::default()).unwrap_or_default();
+        found.sum_ns = self.settled.sum_ns - before;
+        found.max = std::mem::take(&mut self.max);
+        found
     }
 
     /// Counts a value of a bucket that is above all others so far, or full.
@@ -90,12 +108,106 @@ impl Recording {
     }
 
     fn settle_counts(&mut self) {
-        for (bucket, count) in self.counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-            let doubled = (bucket as u64 >> (SUB_BITS - 1)).saturating_sub(1);
-            let micros = (bucket as u64 - (doubled << (SUB_BITS - 1))) << doubled;
+        let used = self.counts.len().min(bucket_of(self.max.as_micros()) + 1);
+        for (bucket, count) in self.counts[..used].iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            let micros = first_of(bucket);
             self.settled.histogram.record_n(micros, u64::from(*count)).expect("the histogram grows as needed");
+            if let Some(interval) = &mut self.interval {
+                interval.add(bucket as u32, u64::from(*count));
+            }
             *count = 0;
         }
+    }
+}
+
+/// The bucket that a value in microseconds falls into.
+#[inline(always)]
+fn bucket_of(micros: u64) -> usize {
+    let doubled = (64 - SUB_BITS) - (micros | ((1 << SUB_BITS) - 1)).leading_zeros();
+    ((doubled << (SUB_BITS - 1)) + (micros >> doubled) as u32) as usize
+}
+
+/// How often the steps of a bucket are doubled.
+fn doublings(bucket: usize) -> u64 {
+    (bucket as u64 >> (SUB_BITS - 1)).saturating_sub(1)
+}
+
+/// The smallest value of a bucket, in microseconds.
+fn first_of(bucket: usize) -> u64 {
+    let doubled = doublings(bucket);
+    (bucket as u64 - (doubled << (SUB_BITS - 1))) << doubled
+}
+
+/// The values of one interval: those buckets alone that have any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntervalLatency {
+    /// By bucket, in their order: how many.
+    counts: Vec<(u32, u64)>,
+    sum_ns: u128,
+    max: Nanos,
+}
+
+impl IntervalLatency {
+    fn add(&mut self, bucket: u32, count: u64) {
+        match self.counts.binary_search_by_key(&bucket, |(at, _)| *at) {
+            Ok(at) => self.counts[at].1 += count,
+            Err(at) => self.counts.insert(at, (bucket, count)),
+        }
+    }
+
+    /// Adds everything that `other` has.
+    pub fn merge(&mut self, other: &IntervalLatency) {
+        other.counts.iter().for_each(|(bucket, count)| self.add(*bucket, *count));
+        self.sum_ns += other.sum_ns;
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The largest, exactly.
+    #[must_use]
+    pub fn max(&self) -> Nanos {
+        self.max
+    }
+
+    /// Their mean in microseconds; `None` where there are none.
+    #[must_use]
+    pub fn mean_us(&self) -> Option<f64> {
+        let count = self.count();
+        (count > 0).then(|| self.sum_ns as f64 / count as f64 / 1e3)
+    }
+
+    /// The value at each of `quantiles` (rising, in [0, 1]): the top of a bucket, and never above the maximum. Zero where
+    /// there are no values.
+    #[must_use]
+    pub fn at<const N: usize>(&self, quantiles: [f64; N]) -> [Nanos; N] {
+        let count = self.count();
+        let (mut seen, mut rest) = (0, self.counts.iter());
+        let mut value = Nanos::ZERO;
+        quantiles.map(|quantile| {
+            let rank = ((quantile * count as f64).ceil() as u64).clamp(1.min(count), count);
+            while seen < rank {
+                let Some((bucket, more)) = rest.next() else { break };
+                seen += more;
+                let (bucket, doubled) = (*bucket as usize, doublings(*bucket as usize));
+                value = Nanos::from_micros(first_of(bucket) + (1 << doubled) - 1).min(self.max);
+            }
+            value
+        })
+    }
+
+    /// All of them as a histogram of microseconds.
+    #[must_use]
+    pub fn histogram(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new(3).expect("3 digits are allowed");
+        for (bucket, count) in &self.counts {
+            histogram.record_n(first_of(*bucket as usize), *count).expect("the histogram grows as needed");
+        }
+        histogram
     }
 }
 
@@ -107,6 +219,21 @@ impl Latency {
         self.sum_ns += u128::from(value.0);
         self.max = self.max.max(value);
         self.above_zero += u64::from(value > Nanos::ZERO);
+    }
+
+    /// The histogram itself, in microseconds.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
+    /// The values at quantiles that come ever closer to 1, with the quantile of each: five to each halving of what is
+    /// left, and 1 at the end. What an HdrHistogram plot shows.
+    #[must_use]
+    pub fn curve(&self) -> Vec<(f64, Nanos)> {
+        let value = |micros| Nanos::from_micros(micros).min(self.max);
+        let steps = self.histogram.iter_quantiles(5);
+        steps.map(|step| (step.quantile_iterated_to(), value(step.value_iterated_to()))).collect()
     }
 
     /// Adds everything that `other` has recorded.
@@ -247,6 +374,35 @@ mod tests {
                 }
             }
             prop_assert_eq!(recording.finish(), direct);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_intervals_of_a_recording_add_up_to_it_and_each_is_what_its_own_values_give(
+            parts in prop::collection::vec(prop::collection::vec((0_u32..64, any::<u64>()), 0..40), 1..6),
+        ) {
+            let (mut recording, mut all) = (Recording::default(), Latency::default());
+            recording.keep_intervals();
+            let mut merged = IntervalLatency::default();
+            for part in &parts {
+                let mut own = Latency::default();
+                for value in part.iter().map(|(bits, any)| Nanos(any >> bits)) {
+                    recording.record(value);
+                    own.record(value);
+                }
+                all.merge(&own);
+                let interval = recording.end_interval();
+                prop_assert_eq!(interval.count(), own.count());
+                prop_assert_eq!(&interval.histogram(), own.histogram());
+                let summary = own.summary();
+                prop_assert_eq!(interval.at([0.5, 0.9, 0.99, 0.999]), [summary.p50, summary.p90, summary.p99, summary.p999]);
+                prop_assert_eq!(interval.max(), summary.max);
+                prop_assert_eq!(interval.mean_us().unwrap_or(0.0), summary.mean_us);
+                merged.merge(&interval);
+            }
+            prop_assert_eq!(&merged.histogram(), all.histogram());
+            prop_assert_eq!(recording.finish(), all);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod batches;
 pub mod derived;
 pub mod failover;
 pub mod host;
+pub mod intervals;
 pub mod latency;
 pub mod replicated;
 pub mod starvation;
@@ -22,6 +23,7 @@ use crate::item::Outcome;
 use crate::time::Nanos;
 use crate::workload::JourneyEnd;
 use batches::{BatchMeans, Batches};
+use intervals::{Interval, Intervals};
 use latency::{Latency, LatencySummary, Recording};
 use starvation::{Episode, Starvation};
 use warmup::{Carried, Measured};
@@ -152,6 +154,8 @@ pub struct Metrics {
     measured: Measured,
     /// By class, the node whose threads it uses: in an episode only those are held from it.
     places: Vec<u16>,
+    /// Only where they are wanted.
+    intervals: Option<Box<Intervals>>,
 }
 
 impl Metrics {
@@ -189,6 +193,7 @@ impl Metrics {
             live_threads_max: 0,
             measured: Measured::default(),
             places: vec![0; classes],
+            intervals: None,
         }
     }
 
@@ -360,6 +365,7 @@ impl Metrics {
             let moment = |c: &Class| (c.waiting, c.busy, c.oldest().map_or(Nanos::ZERO, |due| at.since(due)));
             let classes = self.classes.iter().map(moment).collect();
             self.timeline.push(Moment { at, live_threads: self.live_threads, classes });
+            self.end_interval(at);
         }
         let mut next = match self.timeline.len() {
             TIMELINE_POINTS => Nanos::MAX,
@@ -400,6 +406,7 @@ impl Metrics {
             // The run ended before anything was to be measured.
             self.begin_to_measure(end);
         }
+        let intervals = self.intervals_until(end);
         let from = self.measured.from;
         let mut open_service_ns = vec![0_u128; self.classes.len()];
         for (class, due, started) in in_service {
@@ -457,6 +464,7 @@ impl Metrics {
             journeys: journeys.collect(),
             live_threads_max: self.live_threads_max,
             timeline: self.timeline,
+            intervals,
             violations,
         }
     }
@@ -574,6 +582,8 @@ pub struct Summary {
     pub live_threads_max: u32,
     /// At most [`TIMELINE_POINTS`] moments, evenly spaced.
     pub timeline: Vec<Moment>,
+    /// What happened between its moments; empty unless the run was asked for it.
+    pub intervals: Vec<Interval>,
     /// Broken laws; empty unless the program has a bug.
     pub violations: Vec<String>,
 }

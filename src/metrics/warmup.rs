@@ -88,6 +88,7 @@ impl Metrics {
     /// episode of starvation is open: none begins before the measured time.
     pub(super) fn begin_to_measure(&mut self, at: Nanos) {
         self.measured.ahead = false;
+        self.marks_begin_anew(at);
         for class in &mut self.classes {
             class.held = (u128::from(class.busy) * u128::from(at.0)).wrapping_neg();
             class.waited = (u128::from(class.waiting) * u128::from(at.0)).wrapping_neg();

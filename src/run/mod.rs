@@ -50,6 +50,8 @@ pub struct RunOptions {
     pub engine: EngineKind,
     /// End each run early after so many events. Virtual time only.
     pub max_events: Option<u64>,
+    /// Keep what happens between two moments of the time line too: the page, histogram logs and series need it.
+    pub intervals: bool,
     /// Burn real CPU in `cpu` phases.
     pub burn_cpu: bool,
     /// Ends the runs early when set.
@@ -161,6 +163,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
             max_events: options.max_events,
             burn_cpu: options.burn_cpu,
+            intervals: options.intervals,
             ..Options::default()
         };
         if let Some(trace) = &options.trace {

@@ -102,7 +102,8 @@ fn one(
     for plan in plans {
         let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
         let (interrupt, max_events) = (options.interrupt.clone(), options.max_events);
-        let engine = Options { interrupt, max_events, ..Options::default() };
+        let intervals = options.intervals && number == 0;
+        let engine = Options { interrupt, max_events, intervals, ..Options::default() };
         let mut output = virtual_time::run(&plan, &engine).map_err(|error| (plan.variant.clone(), error))?;
         if output.interrupted && !output.out_of_events {
             return Ok(None);

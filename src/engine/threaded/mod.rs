@@ -69,7 +69,7 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
     let machine = Arc::new(Machine {
         plan: Arc::clone(plan),
         meter: Arc::new(HostMeter::start(host_processors)),
-        floor: Mutex::new(Crowd::new(plan)?),
+        floor: Mutex::new(Crowd::new(plan, options.intervals)?),
         nodes: Nodes::of(plan, &clock, options),
         burn_cpu: options.burn_cpu,
         recorder: options.recorder.clone(),
