@@ -54,7 +54,7 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
         sections.push(section(&format!("Offered load{of}"), load(plan, width)));
     }
     sections.push(section("What averages foretell", expectations(&servers, width)));
-    sections.push(section("Assumptions", assumptions(&all, width)));
+    sections.push(section("Assumptions", assumptions(&all).text(width)));
     for text in sections.iter().filter(|text| !text.is_empty()) {
         out.push('\n');
         out.push_str(text);

@@ -3,6 +3,7 @@
 //! Not arithmetic: figures come computed from `metrics` and `plan`. Knows no engine and no scenario file. Called by
 //! `run` (which builds the report) and `cli` (which writes it).
 
+mod blocks;
 pub mod events_csv;
 pub mod explain;
 mod format;

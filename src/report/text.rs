@@ -3,10 +3,10 @@
 //! Not the figures, which are computed, and not the tables' layout (`table`). Called by `cli`. Every line fits the
 //! width; nothing is cut off: what is left out is named.
 
-mod agreement;
-mod cluster;
-mod facts;
-mod figures;
+pub(in crate::report) mod agreement;
+pub(in crate::report) mod cluster;
+pub(in crate::report) mod facts;
+pub(in crate::report) mod figures;
 mod histogram;
 pub(in crate::report) mod replications;
 
@@ -47,28 +47,28 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         return "Nothing was run.\n".into();
     }
     let parts = [
-        facts::title(report, width),
-        section("Pool", facts::pool(report, width)),
-        section("Replications", replications::replications(report, width)),
-        section("Every figure over the runs", replications::every_figure(report, width)),
-        section("Cluster", cluster::cluster(report, width)),
+        facts::title(report).text(width),
+        section("Pool", facts::pool(report).text(width)),
+        section("Replications", replications::replications(report).text(width)),
+        section("Every figure over the runs", replications::every_figure(report).text(width)),
+        section("Cluster", cluster::cluster(report).text(width)),
         section("Time line", cluster::time_lines(report, width)),
-        section("Unavailable to users", cluster::unavailable(report, width)),
-        section("Event log", cluster::events(report, width)),
-        section("Outcomes", figures::outcomes(report, width)),
-        section("Waits for a thread", figures::waits(report, width)),
-        section("Starvation", figures::starvation(report, width)),
-        section("Threads held", figures::held(report, width)),
+        section("Unavailable to users", cluster::unavailable(report).text(width)),
+        section("Event log", cluster::events(report).text(width)),
+        section("Outcomes", figures::outcomes(report).text(width)),
+        section("Waits for a thread", figures::waits(report).text(width)),
+        section("Starvation", figures::starvation(report).text(width)),
+        section("Threads held", figures::held(report).text(width)),
         section("How long requests waited", histogram::histograms(report, width)),
         section("Items waiting over time", histogram::over_time(report, width)),
-        section("Journeys", figures::journeys(report, width)),
-        section("Both engines", agreement::agreements(report, width)),
-        section("Host", facts::host(report, width)),
-        section("Logs", facts::logs(report, width)),
-        section("Notices", facts::notices(report, width)),
-        section("Assumptions", facts::report_assumptions(report, width)),
+        section("Journeys", figures::journeys(report).text(width)),
+        section("Both engines", agreement::agreements(report).text(width)),
+        section("Host", facts::host(report).text(width)),
+        section("Logs", facts::logs(report).text(width)),
+        section("Notices", facts::notices(report).text(width)),
+        section("Assumptions", facts::report_assumptions(report).text(width)),
         section("How to read this", how_to_read(report, width)),
-        section("Thresholds", facts::thresholds(report, width)),
+        section("Thresholds", facts::thresholds(report).text(width)),
         section("Verdict", wrap("", &sentence(report), width)),
     ];
     let mut out = String::new();
@@ -133,14 +133,6 @@ fn class_id(variant: &VariantReport, name: &str) -> Option<ClassId> {
 /// The figures of a variant's service, where it has that service.
 fn class<'a>(variant: &'a VariantReport, name: &str) -> Option<&'a ClassSummary> {
     class_id(variant, name).map(|id| &variant.summary.classes[id.index()])
-}
-
-/// `label: a, b, c`, wrapped; nothing for no names.
-fn listed(label: &str, names: &[String], width: usize) -> String {
-    if names.is_empty() {
-        return String::new();
-    }
-    wrap("", &toned(Tone::Faint, &format!("{label}: {}", names.join(", "))), width)
 }
 
 #[cfg(test)]

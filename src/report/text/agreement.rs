@@ -1,16 +1,16 @@
 //! Real threads beside virtual time, per service, where both engines ran.
 
 use super::super::Report;
-use super::super::format::wrap;
+use super::super::blocks::Blocks;
 use super::super::table::Grid;
 use super::{active, class, class_id, names};
 use crate::metrics::agreement::{Agreement, Pair, agreement};
 use crate::time::Nanos;
 
 /// The whole section; empty where one engine ran.
-pub(super) fn agreements(report: &Report, width: usize) -> String {
+pub(in crate::report) fn agreements(report: &Report) -> Blocks {
     if report.variants.iter().all(|v| v.in_virtual_time.is_none()) {
-        return String::new();
+        return Blocks::new();
     }
     let told = "Each figure on real threads / in virtual time, with the same draws. Where a service is overloaded, waits \
                 amplify every microsecond of the host; the starved share is what to compare there.";
@@ -35,7 +35,11 @@ pub(super) fn agreements(report: &Report, width: usize) -> String {
         groups: names(report),
         figures: ["mean wait", "wait p99", "service mean", "starved"].map(String::from).to_vec(),
     };
-    format!("{}\n{}", wrap("", told, width), grid.render(width))
+    let mut out = Blocks::new();
+    out.line("", told);
+    out.gap();
+    out.grid(grid);
+    out
 }
 
 fn figures(agreement: &Agreement) -> Vec<String> {

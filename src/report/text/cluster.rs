@@ -2,6 +2,7 @@
 //!
 //! Not the figures, which are `metrics::failover`'s. Called by `text`; empty where no variant has a cluster.
 
+use super::super::blocks::Blocks;
 use super::super::format::{Tone, clock, columns, count, plain, toned, wrap};
 use super::super::table::{Grid, Sheet};
 use super::super::{ClusterReport, Report, VariantReport};
@@ -27,9 +28,9 @@ fn clusters(report: &Report) -> impl Iterator<Item = (&VariantReport, &ClusterPl
 }
 
 /// What was counted, of each variant; over the runs where there were several.
-pub(super) fn cluster(report: &Report, width: usize) -> String {
+pub(in crate::report) fn cluster(report: &Report) -> Blocks {
     if clusters(report).next().is_none() {
-        return String::new();
+        return Blocks::new();
     }
     let mut sheet = Sheet { names: names(report), facts: Vec::new() };
     let mut add = |label: &str, cell: &dyn Fn(&ClusterFigures) -> String| {
@@ -47,7 +48,8 @@ pub(super) fn cluster(report: &Report, width: usize) -> String {
     add("sessions cut", &|f| bad(f.sessions_cut));
     add("messages delayed", &|f| count(f.messages_delayed));
     add("messages delivered anew", &|f| count(f.messages_resumed));
-    let mut out = sheet.render(width);
+    let mut out = Blocks::new();
+    out.sheet(sheet);
     for (variant, _, found) in clusters(report) {
         let f = &found.figures;
         let text = format!(
@@ -56,12 +58,12 @@ pub(super) fn cluster(report: &Report, width: usize) -> String {
             count(f.probes_sent),
             count(f.probes_unanswered)
         );
-        out.push_str(&wrap("", &text, width));
+        out.line("", &text);
     }
     let note = "Delayed: messages that waited on the shared disk, at each queue in which they did; delivered anew: those whose \
                 thread was given up. Probes are requests in the pools; the tables of services leave them out.";
-    out.push_str(&wrap("", &toned(Tone::Faint, note), width));
-    out.push_str(&over_runs(report, width));
+    out.note(note);
+    out.append(over_runs(report));
     out
 }
 
@@ -75,7 +77,7 @@ fn of(report: &Report, variant: &VariantReport) -> String {
 }
 
 /// The same figures over several runs, with the least and the largest.
-fn over_runs(report: &Report, width: usize) -> String {
+fn over_runs(report: &Report) -> Blocks {
     let mut rows: Vec<&str> = Vec::new();
     for figure in clusters(report).flat_map(|(.., found)| &found.over_runs) {
         if !rows.contains(&figure.name.as_str()) {
@@ -83,7 +85,7 @@ fn over_runs(report: &Report, width: usize) -> String {
         }
     }
     if rows.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let cell = |v: &VariantReport, name: &str| {
         let found = v.cluster.iter().flat_map(|cluster| &cluster.over_runs).find(|figure| figure.name == name);
@@ -100,11 +102,14 @@ fn over_runs(report: &Report, width: usize) -> String {
         figures: ["mean", "least", "most"].map(String::from).to_vec(),
         cells: rows.iter().map(|name| report.variants.iter().map(|v| cell(v, name)).collect()).collect(),
     };
-    format!("\n{}", grid.render(width))
+    let mut out = Blocks::new();
+    out.gap();
+    out.grid(grid);
+    out
 }
 
 /// For how long each service was no use to its users.
-pub(super) fn unavailable(report: &Report, width: usize) -> String {
+pub(in crate::report) fn unavailable(report: &Report) -> Blocks {
     let mut rows: Vec<&str> = Vec::new();
     for service in clusters(report).flat_map(|(.., found)| &found.figures.services) {
         if !rows.contains(&service.name.as_str()) {
@@ -112,7 +117,7 @@ pub(super) fn unavailable(report: &Report, width: usize) -> String {
         }
     }
     if rows.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let time = |time: Nanos| match time {
         Nanos::ZERO => "0".to_string(),
@@ -137,7 +142,10 @@ pub(super) fn unavailable(report: &Report, width: usize) -> String {
                 resource was not online, for whatever cause. By moves: the part of offline in which its group moved, that \
                 is, what failovers, failbacks and nodes that were gone took by themselves. pop3, imap4 and smtp are sums \
                 over the groups, so they may be longer than the run.";
-    grid.render(width) + &wrap("", &toned(Tone::Faint, note), width)
+    let mut out = Blocks::new();
+    out.grid(grid);
+    out.note(note);
+    out
 }
 
 /// A lane for each node and each group of each variant, time across.
@@ -257,12 +265,12 @@ fn home_letter(node: NodeId) -> char {
 }
 
 /// The first entries of each variant's event log.
-pub(super) fn events(report: &Report, width: usize) -> String {
-    let mut out = String::new();
+pub(in crate::report) fn events(report: &Report) -> Blocks {
+    let mut out = Blocks::new();
     for (variant, plan, found) in clusters(report) {
         let (spec, cluster) = (&plan.spec, &found.happened.cluster);
         if report.variants.len() > 1 {
-            out.push_str(&wrap("", &toned(Tone::Strong, &plain(&variant.plan.variant)), width));
+            out.line("", &toned(Tone::Strong, &plain(&variant.plan.variant)));
         }
         for entry in cluster.events.iter().take(EVENTS_TOLD) {
             let node = entry.node.map_or(ABSENT, |node| spec.nodes[node.index()].as_str());
@@ -272,15 +280,13 @@ pub(super) fn events(report: &Report, width: usize) -> String {
                 kind => kind.name().to_string(),
             };
             let text = format!("{} {kind} {}{id}: {}", plain(node), entry.source(), plain(&entry.text(spec)));
-            out.push_str(&wrap(&format!("{}  ", clock(entry.at)), &text, width));
+            out.line(&format!("{}  ", clock(entry.at)), &text);
         }
         let more = cluster.events.len().saturating_sub(EVENTS_TOLD) as u64 + cluster.events_dropped;
         match (cluster.events.is_empty(), more) {
-            (true, _) => out.push_str("no entries\n"),
+            (true, _) => out.line("", "no entries"),
             (_, 0) => {}
-            (_, more) => {
-                out.push_str(&wrap("", &format!("and {} more; --events FILE.csv has them", count(more)), width))
-            }
+            (_, more) => out.line("", &format!("and {} more; --events FILE.csv has them", count(more))),
         }
     }
     out
@@ -314,15 +320,18 @@ mod tests {
 
     #[test]
     fn every_part_is_there_fits_and_leaves_a_report_without_a_cluster_alone() {
+        let parts = [cluster, unavailable, events].map(|part| move |report: &Report, width| part(report).text(width));
+        let others = [time_lines];
         for width in [48, 60, 80, 132] {
-            for part in [cluster, time_lines, unavailable, events] {
+            let all = parts.iter().map(|part| part as &dyn Fn(&Report, usize) -> String);
+            for part in all.chain(others.iter().map(|part| part as _)) {
                 let text = part(&both(), width);
                 assert!(!text.is_empty());
                 assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
                 assert_eq!(part(&compared(), width), "");
             }
         }
-        let text = paint(&(cluster(&both(), 100) + &unavailable(&both(), 100) + &events(&both(), 100)), false);
+        let text = paint(&[cluster, unavailable, events].map(|part| part(&both()).text(100)).concat(), false);
         for part in [
             "failovers of groups       1        0",
             "evs1.pop3",
@@ -340,7 +349,7 @@ mod tests {
         let one = found.happened.cluster.events[0];
         found.happened.cluster.events = vec![one; 1_500];
         found.happened.cluster.events_dropped = 7;
-        let text = paint(&events(&report, 200), false);
+        let text = paint(&events(&report).text(200), false);
         assert_eq!(text.matches("2074").count(), EVENTS_TOLD);
         assert!(text.contains("and 1,495 more; --events FILE.csv"), "{text}");
     }

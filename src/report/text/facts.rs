@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::format::{Tone, count, counted, percent, plain, toned, wrap};
+use super::super::blocks::Blocks;
+use super::super::format::{Tone, count, counted, percent, plain, toned};
 use super::super::table::Sheet;
 use super::super::threshold::AssertResult;
 use super::super::{Gravity, Pilot, Report, Settling, VariantReport};
-use super::{listed, names};
+use super::names;
 use crate::metrics::host::{HostNoise, HostVerdict, Spread};
 use crate::plan::{Plan, Warmup};
 use crate::policy::assumptions::Assumption;
@@ -16,7 +17,7 @@ use crate::policy::registry::ValueId;
 use crate::time::Nanos;
 
 /// Title, file, engine, seed, speed, duration.
-pub(super) fn title(report: &Report, width: usize) -> String {
+pub(in crate::report) fn title(report: &Report) -> Blocks {
     let plan = &report.variants[0].plan;
     let engine = match report.engine.as_str() {
         "threads" => format!("real threads, {} emulated seconds per second", plan.speed),
@@ -26,7 +27,8 @@ pub(super) fn title(report: &Report, width: usize) -> String {
         "virtual" => "virtual time".to_string(),
         other => plain(other),
     };
-    let mut out = wrap("", &toned(Tone::Strong, &plain(&plan.title)), width);
+    let mut out = Blocks::new();
+    out.line("", &toned(Tone::Strong, &plain(&plan.title)));
     let ends: BTreeSet<_> = report.variants.iter().map(|v| v.summary.end).collect();
     let cut = report.variants.iter().any(|v| v.interrupted);
     let mut length = format!("{} of emulated time", plan.duration);
@@ -46,7 +48,7 @@ pub(super) fn title(report: &Report, width: usize) -> String {
     .into_iter()
     .filter(|(_, text)| !text.is_empty())
     {
-        out.push_str(&wrap(label, &text, width));
+        out.line(label, &text);
     }
     out
 }
@@ -87,7 +89,7 @@ fn warmup(report: &Report) -> String {
 }
 
 /// The pool of each variant.
-pub(super) fn pool(report: &Report, width: usize) -> String {
+pub(in crate::report) fn pool(report: &Report) -> Blocks {
     let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
     let mut sheet = pool_facts(&plans);
     let alive = report.variants.iter().map(|v| v.summary.live_threads_max.to_string());
@@ -104,7 +106,9 @@ pub(super) fn pool(report: &Report, width: usize) -> String {
     problem("threads refused by the host", &|v| u64::from(v.threads_refused));
     problem("handlers that panicked", &|v| v.panics);
     registry(&plans, &mut sheet);
-    sheet.render(width)
+    let mut out = Blocks::new();
+    out.sheet(sheet);
+    out
 }
 
 /// The pool's shape: size, caps, what is left.
@@ -150,11 +154,11 @@ fn registry(plans: &[&Plan], sheet: &mut Sheet) {
 }
 
 /// How well the host kept the clock; nothing in virtual time.
-pub(super) fn host(report: &Report, width: usize) -> String {
+pub(in crate::report) fn host(report: &Report) -> Blocks {
     let hosts: Vec<(&VariantReport, &HostNoise)> =
         report.variants.iter().filter_map(|v| v.host.as_ref().map(|host| (v, host))).collect();
     if hosts.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let mut sheet = Sheet { names: hosts.iter().map(|(v, _)| plain(&v.plan.variant)).collect(), facts: Vec::new() };
     let words = hosts.iter().map(|(v, host)| {
@@ -177,18 +181,15 @@ pub(super) fn host(report: &Report, width: usize) -> String {
     fact("load before, after", &|h| format!("{:.2}, {:.2}", h.load_average.0, h.load_average.1));
     fact("resolves waits above", &|h| h.floor_emulated().to_string() + " (emulated)");
     fact("took", &|h| format!("{} on {}", h.wall, counted(u64::from(h.host_processors), "processor")));
-    let mut out = sheet.render(width);
-    out.push_str(&wrap(
-        "",
-        &toned(Tone::Faint, "Times of this computer, except where the verdict says emulated."),
-        width,
-    ));
+    let mut out = Blocks::new();
+    out.sheet(sheet);
+    out.note("Times of this computer, except where the verdict says emulated.");
     out
 }
 
 /// Log rows used and skipped.
-pub(super) fn logs(report: &Report, width: usize) -> String {
-    let mut out = String::new();
+pub(in crate::report) fn logs(report: &Report) -> Blocks {
+    let mut out = Blocks::new();
     let mut told: Vec<&Vec<String>> = Vec::new();
     for variant in report.variants.iter().filter(|v| !v.trace_lines.is_empty()) {
         // Every variant of a comparison reads the same logs as a rule: told once.
@@ -196,16 +197,16 @@ pub(super) fn logs(report: &Report, width: usize) -> String {
             continue;
         }
         told.push(&variant.trace_lines);
-        variant.trace_lines.iter().for_each(|line| out.push_str(&wrap("", &plain(line), width)));
+        variant.trace_lines.iter().for_each(|line| out.line("", &plain(line)));
     }
     out
 }
 
 /// What to know before believing the figures, the gravest first.
-pub(super) fn notices(report: &Report, width: usize) -> String {
+pub(in crate::report) fn notices(report: &Report) -> Blocks {
     let mut notices: Vec<_> = report.notices.iter().collect();
     notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
-    let mut out = String::new();
+    let mut out = Blocks::new();
     for notice in notices {
         let lead = match notice.gravity {
             Gravity::Grave => toned(Tone::Bad, "grave    "),
@@ -214,61 +215,66 @@ pub(super) fn notices(report: &Report, width: usize) -> String {
         };
         let remedy = if notice.remedy.is_empty() { String::new() } else { format!("; {}", notice.remedy) };
         let text = format!("{}{remedy} [{}]", notice.text.trim_end_matches('.'), notice.code);
-        out.push_str(&wrap(&lead, &plain(&text), width));
+        out.line(&lead, &plain(&text));
     }
     out
 }
 
 /// The thresholds that failed; that all hold, if they do; nothing where there are none.
-pub(super) fn thresholds(report: &Report, width: usize) -> String {
+pub(in crate::report) fn thresholds(report: &Report) -> Blocks {
     let all: Vec<&AssertResult> = report.variants.iter().flat_map(|v| &v.asserts).collect();
     let failed: Vec<&&AssertResult> = all.iter().filter(|result| !result.passed).collect();
     let number = all.len() as u64;
     if number == 0 {
-        return String::new();
+        return Blocks::new();
     }
     if failed.is_empty() {
         let verb = if number == 1 { "holds" } else { "hold" };
-        return wrap("", &toned(Tone::Good, &format!("{} {verb}.", counted(number, "threshold"))), width);
+        let mut out = Blocks::new();
+        out.line("", &toned(Tone::Good, &format!("{} {verb}.", counted(number, "threshold"))));
+        return out;
     }
     let lead = format!("{} of {} failed:", count(failed.len() as u64), counted(number, "threshold"));
-    let mut out = wrap("", &toned(Tone::Bad, &lead), width);
+    let mut out = Blocks::new();
+    out.line("", &toned(Tone::Bad, &lead));
     let names = ["threshold", "of", "found"].map(String::from).to_vec();
     let mut sheet = Sheet { names, facts: Vec::new() };
     for result in &failed {
         let of = result.service.as_deref().map_or_else(|| "the run".to_string(), plain);
         sheet.add(plain(&result.variant), vec![plain(&result.text), of, toned(Tone::Bad, &result.found_text())]);
     }
-    out.push_str(&sheet.render(width));
+    out.sheet(sheet);
     let mut told: Vec<&str> = Vec::new();
     for result in failed.iter().filter(|result| !result.why.is_empty()) {
         if !told.contains(&result.text.as_str()) {
             told.push(&result.text);
-            out.push_str(&wrap("- ", &format!("{}: {}", plain(&result.text), plain(&result.why)), width));
+            out.line("- ", &format!("{}: {}", plain(&result.text), plain(&result.why)));
         }
     }
     out
 }
 
 /// The assumptions of a report's variants.
-pub(super) fn report_assumptions(report: &Report, width: usize) -> String {
+pub(in crate::report) fn report_assumptions(report: &Report) -> Blocks {
     let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
     let lead = format!(
         "Choices that nothing published settles: {} in a scenario; `atqsim explain` gives the reasons",
         sections(&plans)
     );
-    let mut out = wrap("", &toned(Tone::Faint, &lead), width);
+    let mut out = Blocks::new();
+    out.note(&lead);
     let settings: Vec<String> = settings(&plans).into_iter().map(|(setting, _)| setting).collect();
-    out.push_str(&wrap("", &settings.join("; "), width));
+    out.line("", &settings.join("; "));
     out
 }
 
 /// Every choice that nothing published settles; where variants differ, each variant's value.
-pub(in crate::report) fn assumptions(plans: &[&Plan], width: usize) -> String {
+pub(in crate::report) fn assumptions(plans: &[&Plan]) -> Blocks {
     let lead = format!("Choices that nothing published settles, under {} in a scenario", sections(plans));
-    let mut out = listed(&lead, &["name = value, why, source".into()], width);
+    let mut out = Blocks::new();
+    out.listed(&lead, &["name = value, why, source".into()]);
     for (setting, why) in settings(plans) {
-        out.push_str(&wrap("- ", &format!("{}: {why}", toned(Tone::Strong, &setting)), width));
+        out.line("- ", &format!("{}: {why}", toned(Tone::Strong, &setting)));
     }
     out
 }

@@ -2,10 +2,11 @@
 //!
 //! Not the bars and lines drawn in characters (`histogram`). Called by `text`.
 
-use super::super::format::{Tone, amount, count, micros, percent, plain, toned, wrap};
+use super::super::blocks::Blocks;
+use super::super::format::{Tone, amount, count, micros, percent, plain, toned};
 use super::super::table::Grid;
 use super::super::{MeanWait, Report, VariantReport};
-use super::{active, class, class_id, listed, names, services};
+use super::{active, class, class_id, names, services};
 use crate::metrics::derived::pool_share;
 use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, JourneySummary};
@@ -41,7 +42,7 @@ fn bad_above_zero(n: u64) -> String {
 }
 
 /// How the items of each service ended.
-pub(super) fn outcomes(report: &Report, width: usize) -> String {
+pub(in crate::report) fn outcomes(report: &Report) -> Blocks {
     let rows = active(report);
     let idle: Vec<String> = services(report).into_iter().filter(|name| !rows.contains(name)).map(plain).collect();
     let on_cluster = report.variants.iter().any(|variant| variant.on_cluster().is_some());
@@ -68,17 +69,20 @@ pub(super) fn outcomes(report: &Report, width: usize) -> String {
     let before = all.figures.clone();
     let grid = all.without(|at, cell| at >= 2 && (cell == "0" || cell == ABSENT));
     let gone: Vec<String> = before.into_iter().filter(|figure| !grid.figures.contains(figure)).collect();
-    let mut out = if rows.is_empty() { String::new() } else { grid.render(width) };
-    out.push_str(&listed("Zero everywhere, and so not shown", &gone, width));
-    out.push_str(&listed("No item came to", &idle, width));
+    let mut out = Blocks::new();
+    if !rows.is_empty() {
+        out.grid(grid);
+    }
+    out.listed("Zero everywhere, and so not shown", &gone);
+    out.listed("No item came to", &idle);
     out
 }
 
 /// How long items waited for a thread.
-pub(super) fn waits(report: &Report, width: usize) -> String {
+pub(in crate::report) fn waits(report: &Report) -> Blocks {
     let rows = active(report);
     if rows.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let cells = |v: &VariantReport, c: &ClassSummary| {
         let wait = |time: Nanos| match time {
@@ -97,13 +101,14 @@ pub(super) fn waits(report: &Report, width: usize) -> String {
         cells.push(micros(c.service.mean_us));
         cells
     };
-    let mut out = table(report, &rows, &["mean", "p50", "p90", "p99", "p99.9", "max", "held for"], cells).render(width);
-    out.push_str(&doubts(report, &rows, width));
+    let mut out = Blocks::new();
+    out.grid(table(report, &rows, &["mean", "p50", "p90", "p99", "p99.9", "max", "held for"], cells));
+    out.append(doubts(report, &rows));
     out
 }
 
 /// Why the interval of a mean wait is missing, reason by reason. Several runs have intervals of their own.
-fn doubts(report: &Report, rows: &[&str], width: usize) -> String {
+fn doubts(report: &Report, rows: &[&str]) -> Blocks {
     let mut reasons: Vec<(Doubt, Vec<String>)> = Vec::new();
     let mut trusted = 0;
     for variant in report.variants.iter().filter(|v| v.replicated.is_none()) {
@@ -125,34 +130,32 @@ fn doubts(report: &Report, rows: &[&str], width: usize) -> String {
             }
         }
     }
-    let mut out = String::new();
+    let mut out = Blocks::new();
     if trusted > 0 {
-        out.push_str(&wrap(
-            "",
-            &toned(Tone::Faint, "mean ± half of its 95 % interval, from batch means of this one run."),
-            width,
-        ));
+        out.note("mean ± half of its 95 % interval, from batch means of this one run.");
     }
     let one_reason = reasons.len() == 1 && trusted == 0;
     for (doubt, names) in reasons {
         let who = if one_reason { "all services".to_string() } else { names.join(", ") };
         let text =
             format!("mean: interval not trustworthy: {who}: {}; for intervals use --replications", doubt.reason());
-        out.push_str(&wrap("", &toned(Tone::Faint, &text), width));
+        out.note(&text);
     }
     out
 }
 
 /// Who starved, for how long, and who held the threads meanwhile.
-pub(super) fn starvation(report: &Report, width: usize) -> String {
+pub(in crate::report) fn starvation(report: &Report) -> Blocks {
     let all = active(report);
     let starved = |name: &&str| report.variants.iter().any(|v| class(v, name).is_some_and(|c| c.episode_count > 0));
     let (rows, fine): (Vec<&str>, Vec<&str>) = all.into_iter().partition(starved);
     let fine: Vec<String> = fine.into_iter().map(|name| toned(Tone::Good, &plain(name))).collect();
-    let mut out = String::new();
+    let mut out = Blocks::new();
     if rows.is_empty() {
-        out.push_str("No service starved in any variant.\n");
-        return if fine.is_empty() { String::new() } else { out };
+        if !fine.is_empty() {
+            out.line("", "No service starved in any variant.");
+        }
+        return out;
     }
     let figures = ["episodes", "longest", "starved", "shut out", "still waiting"];
     let cells = |_: &VariantReport, c: &ClassSummary| {
@@ -165,25 +168,25 @@ pub(super) fn starvation(report: &Report, width: usize) -> String {
             count(c.still_waiting),
         ]
     };
-    out.push_str(&table(report, &rows, &figures, cells).render(width));
-    out.push('\n');
-    out.push_str(&wrap("", "Who held the threads while it starved (share of the threads held):", width));
+    out.grid(table(report, &rows, &figures, cells));
+    out.gap();
+    out.line("", "Who held the threads while it starved (share of the threads held):");
     let told = |name: &&&str| rows.len() <= HOLDERS_OF_ALL || is_request(report, name);
     for name in rows.iter().filter(told) {
         for variant in &report.variants {
             if let Some(class) = class(variant, name).filter(|c| c.episode_count > 0) {
                 let held = holders(variant, &class.holders);
                 let text = format!("{}, {}: {held}", plain(name), plain(&variant.plan.variant));
-                out.push_str(&wrap("- ", &text, width));
+                out.line("- ", &text);
             }
         }
     }
     if rows.len() > HOLDERS_OF_ALL {
         let text = "Who held the threads while each work queue starved is in the JSON report.";
-        out.push_str(&wrap("", &toned(Tone::Faint, text), width));
+        out.note(text);
     }
     if !fine.is_empty() {
-        out.push_str(&wrap("", &format!("Never starved: {}", fine.join(", ")), width));
+        out.line("", &format!("Never starved: {}", fine.join(", ")));
     }
     out
 }
@@ -210,10 +213,10 @@ fn holders(variant: &VariantReport, holders: &[Holder]) -> String {
 }
 
 /// Thread time held by each service.
-pub(super) fn held(report: &Report, width: usize) -> String {
+pub(in crate::report) fn held(report: &Report) -> Blocks {
     let rows = active(report);
     if rows.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let cells = |v: &VariantReport, c: &ClassSummary| {
         vec![
@@ -222,11 +225,13 @@ pub(super) fn held(report: &Report, width: usize) -> String {
             count(u64::from(c.busy_max)),
         ]
     };
-    table(report, &rows, &["thread-seconds", "of the pool", "most at once"], cells).render(width)
+    let mut out = Blocks::new();
+    out.grid(table(report, &rows, &["thread-seconds", "of the pool", "most at once"], cells));
+    out
 }
 
 /// Messages and sessions from begin to end.
-pub(super) fn journeys(report: &Report, width: usize) -> String {
+pub(in crate::report) fn journeys(report: &Report) -> Blocks {
     let mut rows: Vec<&str> = Vec::new();
     let sources = report.variants.iter().flat_map(|variant| &variant.plan.load.sources);
     // Probes are no users' sessions.
@@ -240,7 +245,7 @@ pub(super) fn journeys(report: &Report, width: usize) -> String {
     };
     let any = |name: &&str| report.variants.iter().any(|v| find(v, name).is_some_and(|j| j.completed + j.cut > 0));
     let (rows, idle): (Vec<&str>, Vec<&str>) = rows.into_iter().partition(any);
-    let mut out = String::new();
+    let mut out = Blocks::new();
     if !rows.is_empty() {
         let cell = |v: &VariantReport, name: &str| match find(v, name) {
             Some(j) if j.completed == 0 => {
@@ -259,15 +264,11 @@ pub(super) fn journeys(report: &Report, width: usize) -> String {
             figures: ["completed", "cut", "p50", "p99"].map(String::from).to_vec(),
             cells: rows.iter().map(|name| report.variants.iter().map(|v| cell(v, name)).collect()).collect(),
         };
-        out.push_str(&grid.render(width));
+        out.grid(grid);
         let note = "Times from the begin of a message or session to its end, of the completed ones";
-        out.push_str(&wrap(
-            "",
-            &toned(Tone::Faint, &format!("{note}; cut: a step gave up, was refused or lost.")),
-            width,
-        ));
+        out.note(&format!("{note}; cut: a step gave up, was refused or lost."));
     }
     let idle: Vec<String> = idle.into_iter().map(plain).collect();
-    out.push_str(&listed("No message or session ended from", &idle, width));
+    out.listed("No message or session ended from", &idle);
     out
 }

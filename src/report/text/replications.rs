@@ -1,7 +1,8 @@
 //! Estimates over several runs, and how the variants differ, with their intervals: the main figures of all services at
 //! a glance, then every figure.
 
-use super::super::format::{Tone, count, percent, plain, toned, wrap};
+use super::super::blocks::Blocks;
+use super::super::format::{Tone, count, percent, plain, toned};
 use super::super::table::Grid;
 use super::super::{Report, VariantReport};
 use super::{class_id, names, services};
@@ -59,33 +60,34 @@ pub(in crate::report) fn interval(name: &str, estimate: &Estimate) -> String {
 }
 
 /// The main figures and their differences; empty where nothing was replicated.
-pub(super) fn replications(report: &Report, width: usize) -> String {
-    let Some(first) = report.variants.iter().find_map(|v| v.replicated.as_ref()) else { return String::new() };
+pub(in crate::report) fn replications(report: &Report) -> Blocks {
+    let Some(first) = report.variants.iter().find_map(|v| v.replicated.as_ref()) else { return Blocks::new() };
     let told = format!(
         "{} independent runs of each variant under the same seeds; mean ± half of the 95 % interval (Student t over the \
          runs). This section, the one of every figure, the thresholds and the verdict are of all runs; the other sections \
          are those of the first run.",
         first.seeds.len()
     );
-    let mut out = wrap("", &told, width);
-    out.push('\n');
-    out.push_str(&main(report, &names(report), 0, |estimates| Some(&estimates.own)).render(width));
+    let mut out = Blocks::new();
+    out.line("", &told);
+    out.gap();
+    out.grid(main(report, &names(report), 0, |estimates| Some(&estimates.own)));
     if report.variants.len() > 1 {
         let others = names(report).split_off(1);
         let told = format!(
             "Difference to {}, run by run under the same seed; * where the interval leaves out zero:",
             names(report)[0]
         );
-        out.push('\n');
-        out.push_str(&wrap("", &told, width));
-        out.push_str(&main(report, &others, 1, |estimates| estimates.difference.as_ref()).render(width));
+        out.gap();
+        out.line("", &told);
+        out.grid(main(report, &others, 1, |estimates| estimates.difference.as_ref()));
     }
-    out.push_str(&legend(report, width));
+    out.append(legend(report));
     out
 }
 
 /// What the question mark means, with the reasons that occur.
-fn legend(report: &Report, width: usize) -> String {
+fn legend(report: &Report) -> Blocks {
     let mut doubts: Vec<Doubt> = Vec::new();
     for replicated in report.variants.iter().filter_map(|v| v.replicated.as_ref()) {
         let all = replicated.services.iter().chain(&replicated.journeys).chain([&replicated.run]);
@@ -95,10 +97,12 @@ fn legend(report: &Report, width: usize) -> String {
     doubts.sort_unstable();
     doubts.dedup();
     if doubts.is_empty() {
-        return String::new();
+        return Blocks::new();
     }
     let reasons: Vec<&str> = doubts.into_iter().map(Doubt::reason).collect();
-    wrap("", &format!("? interval not trustworthy: {}", reasons.join("; or ")), width)
+    let mut out = Blocks::new();
+    out.line("", &format!("? interval not trustworthy: {}", reasons.join("; or ")));
+    out
 }
 
 /// The services to which something came in any run.
@@ -160,22 +164,23 @@ fn difference_cell(name: &str, estimate: &Estimate) -> String {
 }
 
 /// Every figure of every service and source and of the run, one block each; empty where nothing was replicated.
-pub(super) fn every_figure(report: &Report, width: usize) -> String {
+pub(in crate::report) fn every_figure(report: &Report) -> Blocks {
     if report.variants.iter().all(|v| v.replicated.is_none()) {
-        return String::new();
+        return Blocks::new();
     }
     let told = "mean ± half of the 95 % interval (the same as a share of the mean); * a difference whose interval leaves \
                 out zero; ? interval not trustworthy. Quantiles are means of each run's own; below them those of the \
                 items of all runs together.";
-    let mut out = wrap("", told, width);
+    let mut out = Blocks::new();
+    out.line("", told);
     for name in active(report) {
         let find = |v: &'_ VariantReport| estimates(v, name).cloned();
         let merged = |v: &VariantReport| {
             let id = class_id(v, name)?;
             v.replicated.as_ref()?.merged_wait.get(id.index()).cloned()
         };
-        out.push('\n');
-        out.push_str(&block(report, name, FIGURES, find, Some(&merged), width));
+        out.gap();
+        out.append(block(report, name, FIGURES, find, Some(&merged)));
     }
     let mut sources: Vec<&str> = Vec::new();
     let all = report.variants.iter().flat_map(|variant| &variant.plan.load.sources);
@@ -190,12 +195,12 @@ pub(super) fn every_figure(report: &Report, width: usize) -> String {
             v.replicated.as_ref()?.journeys.get(at).cloned()
         };
         let title = format!("{name} (messages or sessions)");
-        out.push('\n');
-        out.push_str(&block(report, &title, JOURNEY_FIGURES, find, None, width));
+        out.gap();
+        out.append(block(report, &title, JOURNEY_FIGURES, find, None));
     }
-    out.push('\n');
+    out.gap();
     let of_the_run = |v: &VariantReport| v.replicated.as_ref().map(|replicated: &Replicated| replicated.run.clone());
-    out.push_str(&block(report, "the run", RUN_FIGURES, of_the_run, None, width));
+    out.append(block(report, "the run", RUN_FIGURES, of_the_run, None));
     out
 }
 
@@ -209,8 +214,7 @@ fn block<S>(
     figures: &[Figure<S>],
     find: impl Fn(&VariantReport) -> Option<Estimates>,
     merged: Option<Merged<'_>>,
-    width: usize,
-) -> String {
+) -> Blocks {
     let found: Vec<Option<Estimates>> = report.variants.iter().map(&find).collect();
     let merged: Vec<Option<LatencySummary>> =
         report.variants.iter().map(|variant| merged.and_then(|merged| merged(variant))).collect();
@@ -241,7 +245,7 @@ fn block<S>(
         }
     }
     let differences = names.iter().skip(1).map(|name| format!("{name} - {}", names[0]));
-    let mut out = String::new();
+    let mut out = Blocks::new();
     if !rows.is_empty() {
         let grid = Grid {
             corner: toned(Tone::Strong, &plain(title)),
@@ -251,12 +255,12 @@ fn block<S>(
             figures: names.iter().cloned().chain(differences).collect(),
             cells,
         };
-        out.push_str(&grid.render(width));
+        out.grid(grid);
     } else {
-        out.push_str(&wrap("", &toned(Tone::Strong, &plain(title)), width));
+        out.line("", &toned(Tone::Strong, &plain(title)));
     }
     if !never.is_empty() {
-        out.push_str(&wrap("", &toned(Tone::Faint, &format!("0 in every run: {}", never.join(", "))), width));
+        out.note(&format!("0 in every run: {}", never.join(", ")));
     }
     out
 }
