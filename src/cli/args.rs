@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use super::files::FileArgs;
 use super::verify::VerifyArgs;
 use crate::run::precision;
 
@@ -142,9 +143,6 @@ pub struct OutputArgs {
     /// Write every event and what was decided about it to this file; `atqsim verify --replay` checks it
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Write the event logs of the scenario's clusters to this file, as CSV
-    #[arg(long, value_name = "FILE.csv")]
-    pub events: Option<PathBuf>,
     /// Run every variant N times under N seeds, on all processors, and give every figure its 95 % confidence
     /// interval; differences between variants are paired by seed (virtual time only)
     #[arg(long, value_name = "N", value_parser = runs, allow_negative_numbers = true)]
@@ -166,6 +164,9 @@ pub struct OutputArgs {
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,
+    /// Files beside the report.
+    #[command(flatten)]
+    pub files: FileArgs,
 }
 
 /// Arguments of `run` and `compare`.

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod exit;
+pub mod files;
 mod inspect;
 mod load;
 mod output;

@@ -2,25 +2,22 @@
 //!
 //! Not the running itself, which is `run`'s. Called by `cli::main`.
 
-use std::fs::File;
 use std::io::IsTerminal;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
+use super::files::{self, Streams};
 use super::load;
 use super::output::{complain, print, write_file};
 use super::progress::Bars;
 use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
-use crate::report::Report;
-use crate::report::events_csv::{events_csv, events_dropped};
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::precision::{self, Target, Wish};
-use crate::run::{self, EngineKind, Ran, Replications, RunOptions, TraceFile};
+use crate::run::{self, EngineKind, Ran, Replications, RunOptions};
 use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
@@ -50,15 +47,16 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
-    let flags = [replications_refused(args), burning_refused(args), budget_refused(args), events_refused(plans, args)];
+    let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
+    refused.extend(files::refused(plans, args));
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
         load::show(&refused);
         return Ok(Exit::BadInput);
     }
-    let trace = match args.trace.as_deref().map(|path| open_trace(path, args)).transpose() {
-        Ok(trace) => trace,
+    let streams = match Streams::open(args) {
+        Ok(streams) => streams,
         Err(problem) => {
             load::show(&[*problem]);
             return Ok(Exit::BadInput);
@@ -72,9 +70,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         },
         max_events: args.max_events,
         burn_cpu: args.burn_cpu,
-        intervals: false,
+        intervals: args.files.need_intervals(),
         interrupt: catch_signals()?,
-        trace,
+        trace: streams.trace(),
     };
     let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
     let ran = match &replications {
@@ -83,10 +81,10 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         None => run::run(plans, &options, &bars),
     };
     bars.clear();
-    let traced = close_trace(&options, args);
+    let streamed = streams.close();
     let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     let Some(report) = &ran.report else {
-        return Ok(if traced { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
+        return Ok(if streamed { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
     };
     let body = match args.format {
         Format::Json => json(report),
@@ -97,44 +95,19 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
             text(report, &TextOptions { width, colour: args.output.is_none() })
         }
     };
+    let mut written = streamed;
     match &args.output {
         None => print(&body)?,
         Some(path) => {
             if let Err(error) = write_file(path, body.as_bytes()) {
                 complain(&format!("atqsim: {error:#}; the report follows on stdout"));
                 print(&body)?;
-                return Ok(Exit::NotWritten);
+                written = false;
             }
         }
     }
-    let logged = write_events(report, args);
-    Ok(if traced && logged { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
-}
-
-/// A scenario without a cluster has no event log, and one file cannot hold two things.
-fn events_refused(plans: &[Plan], args: &OutputArgs) -> Option<Problem> {
-    let path = args.events.as_deref()?;
-    let place = Place::Named(format!("--events {}", path.display()));
-    if plans.iter().all(|plan| plan.cluster.is_none()) {
-        let message = "writes the event log of a cluster, and the scenario has none";
-        return Some(Problem::error(place, message, "leave it out, or run a scenario with [cluster]"));
-    }
-    let taken = [args.output.as_deref(), args.trace.as_deref()].contains(&Some(path));
-    taken.then(|| Problem::error(place, "is the file of another output", "give each a file of its own"))
-}
-
-/// Whether the event log is written as a whole, where it was asked for.
-fn write_events(report: &Report, args: &OutputArgs) -> bool {
-    let Some(path) = &args.events else { return true };
-    if let Err(error) = write_file(path, &events_csv(report)) {
-        complain(&format!("atqsim: {error:#}"));
-        return false;
-    }
-    match events_dropped(report) {
-        0 => {}
-        more => complain(&format!("atqsim: {} has not the last {more} events: a log keeps its first", path.display())),
-    }
-    true
+    written &= files::write(report, args);
+    Ok(if written { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
 }
 
 /// How a run ended whose report is written; why, where the code alone does not say it.
@@ -207,33 +180,6 @@ fn replications(plans: &[Plan], args: &OutputArgs, refused: &mut Vec<Problem>) -
         targets.push(Target::default());
     }
     Some(Replications::Until(count.unwrap_or(precision::RUNS_FIRST), Wish { share, targets, most }))
-}
-
-/// The file of the decision log, opened before anything runs.
-fn open_trace(path: &Path, args: &OutputArgs) -> Result<Arc<TraceFile>, Box<Problem>> {
-    let refused = |message: String, remedy: &str| {
-        let place = Place::Named(format!("--trace {}", path.display()));
-        Box::new(Problem::error(place, message, remedy))
-    };
-    if args.output.as_deref() == Some(path) {
-        return Err(refused("is the file of the report".into(), "give each a file of its own"));
-    }
-    match File::create(path) {
-        Ok(file) => Ok(Arc::new(TraceFile::new(Box::new(file)))),
-        Err(error) => Err(refused(format!("cannot be written: {error}"), "name a file that can be written")),
-    }
-}
-
-/// Whether the decision log is whole, where one was asked for. A run does not end because its log does.
-fn close_trace(options: &RunOptions, args: &OutputArgs) -> bool {
-    let (Some(trace), Some(path)) = (&options.trace, &args.trace) else { return true };
-    match trace.close() {
-        Ok(()) => true,
-        Err(error) => {
-            complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
-            false
-        }
-    }
 }
 
 /// Says why a variant could not be run. The answer is the exit code where none could.

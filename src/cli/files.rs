@@ -1,0 +1,167 @@
+//! The files beside a report: which there are, whether they can be written, and the writing.
+//!
+//! Not their formats, of which each is a file of `report` (or of `run`, where it is streamed while a run goes on). Called by
+//! `running`. To add one: its field in [`FileArgs`] and its line in [`KINDS`].
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::args::OutputArgs;
+use super::output::{complain, file_meant, may_be_written, write_file};
+use crate::plan::Plan;
+use crate::problem::{Place, Problem};
+use crate::report::Report;
+use crate::report::events_csv::{events_csv, events_dropped};
+use crate::run::TraceFile;
+
+/// Files beside the report, each for another program.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Files beside the report")]
+pub struct FileArgs {
+    /// Write the event logs of the scenario's clusters to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub events: Option<PathBuf>,
+}
+
+/// The kinds of files that are made of a whole report.
+const KINDS: &[Kind] =
+    &[Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) }];
+
+/// A kind of file.
+struct Kind {
+    flag: &'static str,
+    path: fn(&FileArgs) -> &Option<PathBuf>,
+    bytes: fn(&Report) -> Vec<u8>,
+    /// Whether the runs are to keep what happened between two moments of the time line for it.
+    intervals: bool,
+    /// Why it cannot be made of these plans, and what to do.
+    unfit: fn(&[Plan]) -> Option<(&'static str, &'static str)>,
+    /// What it has not, and should be known by who opens it.
+    lacks: fn(&Report) -> Option<String>,
+}
+
+impl Kind {
+    const fn new(flag: &'static str, path: fn(&FileArgs) -> &Option<PathBuf>, bytes: fn(&Report) -> Vec<u8>) -> Kind {
+        Kind { flag, path, bytes, intervals: false, unfit: |_| None, lacks: |_| None }
+    }
+}
+
+impl FileArgs {
+    /// Whether a run is to keep what happened between two moments of its time line.
+    #[must_use]
+    pub fn need_intervals(&self) -> bool {
+        self.wanted().any(|(kind, _)| kind.intervals)
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = (&'static Kind, &Path)> {
+        KINDS.iter().filter_map(|kind| Some((kind, (kind.path)(self).as_deref()?)))
+    }
+}
+
+/// Every reason not to begin: a file that cannot be made or written, or that two outputs share.
+pub(super) fn refused(plans: &[Plan], args: &OutputArgs) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (kind, path) in args.files.wanted() {
+        if let Some((message, remedy)) = (kind.unfit)(plans) {
+            found.push(Problem::error(place(kind.flag, path), message, remedy));
+        }
+    }
+    // Where the report itself cannot be written it is printed, so it alone is let off.
+    let outputs = outputs(args);
+    for (flag, path) in outputs.iter().filter(|(flag, _)| *flag != "--output") {
+        if let Err(why) = may_be_written(path) {
+            found.push(Problem::error(place(flag, path), why, "name a file in a directory that can be written"));
+        }
+    }
+    for (at, (flag, path)) in outputs.iter().enumerate() {
+        let meant = file_meant(path);
+        if let Some((other, _)) = outputs[..at].iter().find(|(_, before)| file_meant(before) == meant) {
+            let message = format!("is the file of another output ({other})");
+            found.push(Problem::error(place(flag, path), message, "give each a file of its own"));
+        }
+    }
+    found
+}
+
+/// Every file that is to be written, with its flag.
+fn outputs(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
+    let first = [("--output", args.output.as_deref()), ("--trace", args.trace.as_deref())];
+    let mut found: Vec<(&'static str, &Path)> =
+        first.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect();
+    found.extend(args.files.wanted().map(|(kind, path)| (kind.flag, path)));
+    found
+}
+
+fn place(flag: &str, path: &Path) -> Place {
+    Place::Named(format!("{flag} {}", path.display()))
+}
+
+/// Writes every file that was asked for. `false`: one could not be written; the others are.
+pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
+    let mut whole = true;
+    for (kind, path) in args.files.wanted() {
+        if let Err(error) = write_file(path, &(kind.bytes)(report)) {
+            complain(&format!("atqsim: {error:#}"));
+            whole = false;
+        } else if let Some(lacking) = (kind.lacks)(report) {
+            complain(&format!("atqsim: {} {lacking}", path.display()));
+        }
+    }
+    whole
+}
+
+fn no_cluster(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let none = plans.iter().all(|plan| plan.cluster.is_none());
+    let message = "writes the event log of a cluster, and the scenario has none";
+    none.then_some((message, "leave it out, or run a scenario with [cluster]"))
+}
+
+fn events_cut(report: &Report) -> Option<String> {
+    match events_dropped(report) {
+        0 => None,
+        more => Some(format!("has not the last {more} events: a log keeps its first")),
+    }
+}
+
+/// The files that are written while the runs go on.
+#[derive(Debug)]
+pub(super) struct Streams {
+    trace: Option<(PathBuf, Arc<TraceFile>)>,
+}
+
+impl Streams {
+    /// Opens them, before anything runs.
+    ///
+    /// # Errors
+    /// Which cannot be written.
+    pub(super) fn open(args: &OutputArgs) -> Result<Streams, Box<Problem>> {
+        let open = |path: &PathBuf| match File::create(path) {
+            Ok(file) => Ok((path.clone(), Arc::new(TraceFile::new(Box::new(file))))),
+            Err(error) => {
+                let message = format!("cannot be written: {error}");
+                Err(Box::new(Problem::error(place("--trace", path), message, "name a file that can be written")))
+            }
+        };
+        Ok(Streams { trace: args.trace.as_ref().map(open).transpose()? })
+    }
+
+    /// The decision log.
+    pub(super) fn trace(&self) -> Option<Arc<TraceFile>> {
+        self.trace.as_ref().map(|(_, trace)| Arc::clone(trace))
+    }
+
+    /// Whether all of them are whole. A run does not end because its log does.
+    pub(super) fn close(&self) -> bool {
+        let Some((path, trace)) = &self.trace else { return true };
+        match trace.close() {
+            Ok(()) => true,
+            Err(error) => {
+                complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
+                false
+            }
+        }
+    }
+}
