@@ -24,6 +24,10 @@ pool-peers *ARGS:
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done
 
+# The page of `--report` in headless Chromium, with screenshots in target/page; `just page big` for 24 h and 30 runs
+page *ARGS:
+    cargo build --release --quiet && .ci/page {{ARGS}}
+
 # Every reference queue, and every planted mistake (minutes)
 verify:
     cargo run --release --quiet -- verify && cargo test --release --test verify

@@ -15,20 +15,26 @@ use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::report::events_csv::{events_csv, events_dropped};
+use crate::report::html::html;
 use crate::run::TraceFile;
 
 /// Files beside the report, each for another program.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Files beside the report")]
 pub struct FileArgs {
+    /// Write the report as a page for a browser: charts, tables and what it takes to run it again, in one file
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// Write the event logs of the scenario's clusters to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
 }
 
 /// The kinds of files that are made of a whole report.
-const KINDS: &[Kind] =
-    &[Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) }];
+const KINDS: &[Kind] = &[
+    Kind { intervals: true, ..Kind::new("--report", |files| &files.report, html) },
+    Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
+];
 
 /// A kind of file.
 struct Kind {

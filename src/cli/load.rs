@@ -85,9 +85,23 @@ pub(super) fn show(found: &[Problem]) -> bool {
 
 /// The plans of a scenario with the changes applied, or `None` after every problem was shown.
 pub(super) fn plans(file: &str, changes: &Changes, replay: Option<TraceOverride>) -> Option<Vec<Plan>> {
+    plans_and_text(file, changes, replay).map(|(plans, _)| plans)
+}
+
+/// The same with the scenario's text, without the changes.
+pub(super) fn plans_and_text(
+    file: &str,
+    changes: &Changes,
+    replay: Option<TraceOverride>,
+) -> Option<(Vec<Plan>, String)> {
+    let mut text_read = String::new();
     let mut found = Vec::new();
     let overrides = overrides(changes, replay, &mut found);
-    let read = scenario_text(file).map(|(name, text, base)| scenario::read(&name, &text, &base, &overrides));
+    let read = scenario_text(file).map(|(name, text, base)| {
+        let read = scenario::read(&name, &text, &base, &overrides);
+        text_read = text;
+        read
+    });
     let plans = match read {
         Ok((plans, mut more)) => {
             found.append(&mut more);
@@ -99,7 +113,7 @@ pub(super) fn plans(file: &str, changes: &Changes, replay: Option<TraceOverride>
         }
     };
     let plans = plans.map(|plans| choose(plans, &changes.variant, &mut found));
-    if show(&found) { None } else { plans }
+    if show(&found) { None } else { plans.map(|plans| (plans, text_read)) }
 }
 
 fn choose(plans: Vec<Plan>, wanted: &[String], found: &mut Vec<Problem>) -> Vec<Plan> {

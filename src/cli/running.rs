@@ -14,6 +14,7 @@ use super::progress::Bars;
 use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
+use crate::report::Origin;
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
 use crate::run::precision::{self, Target, Wish};
@@ -22,16 +23,16 @@ use crate::scenario::TraceOverride;
 
 /// `atqsim compare FILE`.
 pub(super) fn compare(args: &RunArgs) -> anyhow::Result<Exit> {
-    match load::plans(&args.file, &args.changes, None) {
-        Some(plans) => run_and_report(&plans, &args.output),
+    match load::plans_and_text(&args.file, &args.changes, None) {
+        Some((plans, text)) => run_and_report(&plans, text, &args.output),
         None => Ok(Exit::BadInput),
     }
 }
 
 /// `atqsim run FILE`.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
-    match load::plans(&args.file, &args.changes, None) {
-        Some(plans) => run_and_report(&plans[..1.min(plans.len())], &args.output),
+    match load::plans_and_text(&args.file, &args.changes, None) {
+        Some((plans, text)) => run_and_report(&plans[..1.min(plans.len())], text, &args.output),
         None => Ok(Exit::BadInput),
     }
 }
@@ -40,13 +41,13 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let trace =
         TraceOverride { paths: args.logs.clone(), times: args.times, repeat: args.repeat, spread: !args.no_spread };
-    match load::plans(&args.scenario, &args.changes, Some(trace)) {
-        Some(plans) => run_and_report(&plans, &args.output),
+    match load::plans_and_text(&args.scenario, &args.changes, Some(trace)) {
+        Some((plans, text)) => run_and_report(&plans, text, &args.output),
         None => Ok(Exit::BadInput),
     }
 }
 
-fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
+fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyhow::Result<Exit> {
     let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
     refused.extend(files::refused(plans, args));
@@ -75,7 +76,7 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
         trace: streams.trace(),
     };
     let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
-    let ran = match &replications {
+    let mut ran = match &replications {
         Some(wanted) => run::replicate(plans, wanted, &options, &bars),
         None if args.engine == Engine::Both => run::run_both(plans, &options, &bars),
         None => run::run(plans, &options, &bars),
@@ -83,6 +84,9 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     bars.clear();
     let streamed = streams.close();
     let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
+    if let Some(report) = &mut ran.report {
+        report.origin = Some(Origin { command: command(), text: text_read });
+    }
     let Some(report) = &ran.report else {
         return Ok(if streamed { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
     };
@@ -108,6 +112,14 @@ fn run_and_report(plans: &[Plan], args: &OutputArgs) -> anyhow::Result<Exit> {
     }
     written &= files::write(report, args);
     Ok(if written { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
+}
+
+/// The command that is being carried out, as a shell reads it.
+fn command() -> String {
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().replace('\0', " ")).collect();
+    let words = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
+    format!("atqsim {words}")
 }
 
 /// How a run ended whose report is written; why, where the code alone does not say it.

@@ -2,11 +2,17 @@
 //!
 //! Not a format: `report` turns a [`LatencySummary`] into text or JSON. Called by [`super::Metrics`].
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
 use crate::time::Nanos;
+
+/// The quantiles of [`Latency::percentiles`]: ten to each tenth of what is left, from 0 to 0.9999.
+pub static PERCENTILES: LazyLock<Vec<f64>> =
+    LazyLock::new(|| (0..=40).map(|step| 1.0 - libm::pow(10.0, f64::from(step) / -10.0)).collect());
 
 /// Records latencies: three significant digits in microseconds, count, sum and maximum exactly.
 #[derive(Clone, Debug, PartialEq)]
@@ -227,13 +233,25 @@ impl Latency {
         &self.histogram
     }
 
-    /// The values at quantiles that come ever closer to 1, with the quantile of each: five to each halving of what is
-    /// left, and 1 at the end. What an HdrHistogram plot shows.
+    /// The values at [`PERCENTILES`], as far as there are enough values to tell: of a hundred, the 99.9th percentile is
+    /// nobody's, and `None`.
     #[must_use]
-    pub fn curve(&self) -> Vec<(f64, Nanos)> {
-        let value = |micros| Nanos::from_micros(micros).min(self.max);
-        let steps = self.histogram.iter_quantiles(5);
-        steps.map(|step| (step.quantile_iterated_to(), value(step.value_iterated_to()))).collect()
+    pub fn percentiles(&self) -> Vec<Option<Nanos>> {
+        let count = self.count();
+        let mut steps = self.histogram.iter_recorded();
+        let mut seen = 0;
+        let mut value = Nanos::ZERO;
+        let at = |quantile: f64| {
+            let rank = ((quantile * count as f64).ceil() as u64).max(1);
+            while seen < rank
+                && let Some(step) = steps.next()
+            {
+                seen += step.count_since_last_iteration();
+                value = Nanos::from_micros(step.value_iterated_to()).min(self.max);
+            }
+            ((1.0 - quantile) * count as f64 >= 1.0 - 1e-9).then_some(value)
+        };
+        PERCENTILES.iter().copied().map(at).collect()
     }
 
     /// Adds everything that `other` has recorded.
@@ -375,6 +393,20 @@ mod tests {
             }
             prop_assert_eq!(recording.finish(), direct);
         }
+    }
+
+    #[test]
+    fn percentiles_are_the_quantiles_as_far_as_there_are_values_to_tell() {
+        let mut latency = Latency::default();
+        for ms in 1..=1_000 {
+            latency.record(Nanos::from_millis(ms));
+        }
+        let told = latency.percentiles();
+        let summary = latency.summary();
+        assert_eq!((told[10], told[20], told[30]), (Some(summary.p90), Some(summary.p99), Some(summary.p999)));
+        assert!(told[..31].iter().all(Option::is_some) && told[31..].iter().all(Option::is_none), "{told:?}");
+        assert!(told[..31].is_sorted());
+        assert!(Latency::default().percentiles().iter().all(Option::is_none));
     }
 
     proptest! {

@@ -248,6 +248,8 @@ pub struct Replicated {
     pub run: Estimates,
     /// For each class, the waits of all runs in one histogram.
     pub merged_wait: Vec<LatencySummary>,
+    /// The recorders behind them.
+    pub merged_recorded: Vec<Latency>,
 }
 
 impl Replicated {
@@ -268,6 +270,7 @@ impl Replicated {
                 .collect(),
             run: estimates(RUN_FIGURES, runs, first, |run: &RunFigures| run.run.as_slice()),
             merged_wait: waits.iter().map(Latency::summary).collect(),
+            merged_recorded: waits.to_vec(),
         }
     }
 }

@@ -23,8 +23,8 @@ pub(super) enum Tone {
 }
 
 /// The mark that ends a tone, and those that begin one: invisible operators, which have no width.
-const END: char = '\u{2060}';
-const MARKS: [(char, Tone); 4] =
+pub(super) const END: char = '\u{2060}';
+pub(super) const MARKS: [(char, Tone); 4] =
     [('\u{2061}', Tone::Bad), ('\u{2062}', Tone::Good), ('\u{2063}', Tone::Strong), ('\u{2064}', Tone::Faint)];
 
 /// Units that stay on the line of their number.
@@ -193,7 +193,7 @@ pub(super) fn wrap(lead: &str, text: &str, width: usize) -> String {
 }
 
 /// The words of a text; a number and its unit are one word, so that no line begins with `%`, and so is `KB 281868`.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let unit = word.trim_end_matches(|c: char| !c.is_alphabetic() && c != '%');

@@ -3,7 +3,7 @@
 //! Not the domain's types, which are never serialised: the wire structs in `json/wire.rs` own names and units. Called
 //! by `cli`. Fields come in a fixed order, so equal reports are equal bytes.
 
-mod cluster;
+pub(super) mod cluster;
 mod fill;
 mod wire;
 

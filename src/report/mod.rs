@@ -7,6 +7,7 @@ mod blocks;
 pub mod events_csv;
 pub mod explain;
 mod format;
+pub mod html;
 pub mod json;
 #[cfg(test)]
 mod sample;
@@ -38,6 +39,17 @@ pub struct Report {
     pub variants: Vec<VariantReport>,
     /// How tight intervals were to become, and whether they did; only where that was asked for.
     pub precision: Option<Precision>,
+    /// What it takes to run it again, where that is known.
+    pub origin: Option<Origin>,
+}
+
+/// What a report was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The command, as a shell reads it.
+    pub command: String,
+    /// The scenario as it was read, before the command's changes.
+    pub text: String,
 }
 
 /// What came of the wish for tight intervals.

@@ -320,7 +320,7 @@ pub(super) fn host(stall: Nanos) -> HostNoise {
 
 /// A comparison of these variants in virtual time.
 pub(super) fn report(variants: Vec<VariantReport>) -> Report {
-    Report { engine: "virtual".into(), notices: Vec::new(), variants, precision: None }
+    Report { engine: "virtual".into(), notices: Vec::new(), variants, precision: None, origin: None }
 }
 
 /// The comparison that the tests look at: untuned starves, tuned does not; on real threads.
@@ -346,5 +346,5 @@ pub(super) fn compared() -> Report {
         ),
         notice(Gravity::Note, "host-clean", "the host kept the clock", ""),
     ];
-    Report { engine: "threads".into(), notices, variants, precision: None }
+    Report { engine: "threads".into(), notices, variants, precision: None, origin: None }
 }

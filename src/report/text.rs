@@ -120,18 +120,18 @@ fn services(report: &Report) -> Vec<&str> {
 }
 
 /// The services to which something came in any variant.
-fn active(report: &Report) -> Vec<&str> {
+pub(super) fn active(report: &Report) -> Vec<&str> {
     let came = |name: &&str| report.variants.iter().any(|v| class(v, name).is_some_and(|c| c.arrivals > 0));
     services(report).into_iter().filter(came).collect()
 }
 
 /// The id of a variant's service, where it has that service.
-fn class_id(variant: &VariantReport, name: &str) -> Option<ClassId> {
+pub(super) fn class_id(variant: &VariantReport, name: &str) -> Option<ClassId> {
     variant.plan.class(name).filter(|id| id.index() < variant.summary.classes.len())
 }
 
 /// The figures of a variant's service, where it has that service.
-fn class<'a>(variant: &'a VariantReport, name: &str) -> Option<&'a ClassSummary> {
+pub(super) fn class<'a>(variant: &'a VariantReport, name: &str) -> Option<&'a ClassSummary> {
     class_id(variant, name).map(|id| &variant.summary.classes[id.index()])
 }
 

@@ -188,7 +188,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     let report = (!variants.is_empty()).then(|| {
         let left_out: Vec<&str> = plans[variants.len()..].iter().map(|plan| plan.variant.as_str()).collect();
         let notices = notices::of(&variants, &left_out);
-        Report { engine: options.engine.name().to_string(), notices, variants, precision: None }
+        Report { engine: options.engine.name().to_string(), notices, variants, precision: None, origin: None }
     });
     Ran { report, error }
 }

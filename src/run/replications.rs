@@ -174,7 +174,7 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
     if numbers.len() < count {
         found.insert(0, notices::fewer_replications(numbers.len(), count));
     }
-    Some(Report { engine: "virtual".to_string(), notices: found, variants, precision: None })
+    Some(Report { engine: "virtual".to_string(), notices: found, variants, precision: None, origin: None })
 }
 
 fn with_precision(mut report: Report, reached: Option<Precision>) -> Report {

@@ -37,7 +37,7 @@ pub(super) struct Cluster {
 }
 
 #[derive(Debug, Serialize)]
-struct Lane {
+pub(in crate::report) struct Lane {
     kind: &'static str,
     name: String,
     spans: Vec<Span>,
@@ -103,7 +103,7 @@ pub(super) fn cluster(plan: &ClusterPlan, found: &ClusterReport) -> Cluster {
         messages_resumed: figures.messages_resumed,
         probes_sent: figures.probes_sent,
         probes_unanswered: figures.probes_unanswered,
-        timeline: timeline(plan, found),
+        timeline: lanes(plan, found),
         events: happened.cluster.events.iter().map(|entry| event(plan, entry)).collect(),
         events_dropped: happened.cluster.events_dropped,
         replications: (!found.over_runs.is_empty()).then(|| Map(over_runs.collect())),
@@ -111,7 +111,7 @@ pub(super) fn cluster(plan: &ClusterPlan, found: &ClusterReport) -> Cluster {
 }
 
 /// The lanes of all nodes, then of each group with its resources.
-fn timeline(plan: &ClusterPlan, found: &ClusterReport) -> Vec<Lane> {
+pub(in crate::report) fn lanes(plan: &ClusterPlan, found: &ClusterReport) -> Vec<Lane> {
     let (spec, cluster) = (&plan.spec, &found.happened.cluster);
     let end = cluster.end;
     let lane = |kind, name: String, spans| Lane { kind, name, spans, unanswered_s: Vec::new(), unanswered: 0 };

@@ -18,6 +18,14 @@ use crate::time::Nanos;
 
 /// Title, file, engine, seed, speed, duration.
 pub(in crate::report) fn title(report: &Report) -> Blocks {
+    let mut out = Blocks::new();
+    out.line("", &toned(Tone::Strong, &plain(&report.variants[0].plan.title)));
+    title_facts(report).into_iter().for_each(|(label, text)| out.line(label, &text));
+    out
+}
+
+/// What stands under the title: label and text.
+pub(in crate::report) fn title_facts(report: &Report) -> Vec<(&'static str, String)> {
     let plan = &report.variants[0].plan;
     let engine = match report.engine.as_str() {
         "threads" => format!("real threads, {} emulated seconds per second", plan.speed),
@@ -27,8 +35,6 @@ pub(in crate::report) fn title(report: &Report) -> Blocks {
         "virtual" => "virtual time".to_string(),
         other => plain(other),
     };
-    let mut out = Blocks::new();
-    out.line("", &toned(Tone::Strong, &plain(&plan.title)));
     let ends: BTreeSet<_> = report.variants.iter().map(|v| v.summary.end).collect();
     let cut = report.variants.iter().any(|v| v.interrupted);
     let mut length = format!("{} of emulated time", plan.duration);
@@ -37,20 +43,15 @@ pub(in crate::report) fn title(report: &Report) -> Blocks {
         length = toned(Tone::Bad, &format!("INTERRUPTED after {} of {length}", ends.join(", ")));
     }
     let variants = names(report);
-    for (label, text) in [
+    let all = [
         ("file      ", plain(&plan.file)),
         ("engine    ", engine),
         ("seed      ", plan.seed.to_string()),
         ("duration  ", length),
         ("warm-up   ", warmup(report)),
         ("variants  ", variants.join(", ")),
-    ]
-    .into_iter()
-    .filter(|(_, text)| !text.is_empty())
-    {
-        out.line(label, &text);
-    }
-    out
+    ];
+    all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
 /// The time that no figure counts, and who chose it; nothing where there is none.
@@ -273,7 +274,8 @@ pub(in crate::report) fn assumptions(plans: &[&Plan]) -> Blocks {
     let lead = format!("Choices that nothing published settles, under {} in a scenario", sections(plans));
     let mut out = Blocks::new();
     out.listed(&lead, &["name = value, why, source".into()]);
-    for (setting, why) in settings(plans) {
+    for (setting, assumption) in settings(plans) {
+        let why = format!("{} ({})", assumption.why, assumption.source);
         out.line("- ", &format!("{}: {why}", toned(Tone::Strong, &setting)));
     }
     out
@@ -284,8 +286,8 @@ fn sections(plans: &[&Plan]) -> &'static str {
     if plans.iter().any(|plan| plan.cluster.is_some()) { "[assumptions] and [cluster]" } else { "[assumptions]" }
 }
 
-/// Each assumption as `name = value`, and why it is one. A variant with a cluster has more of them than one without.
-fn settings(plans: &[&Plan]) -> Vec<(String, String)> {
+/// Each assumption as `name = value`, and itself. A variant with a cluster has more of them than one without.
+pub(in crate::report) fn settings(plans: &[&Plan]) -> Vec<(String, Assumption)> {
     let lists: Vec<_> = plans.iter().map(|plan| plan.assumption_list()).collect();
     let Some(longest) = lists.iter().max_by_key(|list| list.len()) else { return Vec::new() };
     let told = |assumption: &Assumption| {
@@ -300,7 +302,7 @@ fn settings(plans: &[&Plan]) -> Vec<(String, String)> {
             let each = values.zip(plans).map(|(value, plan)| format!("{value} ({})", plain(&plan.variant)));
             each.collect::<Vec<_>>().join(", ")
         };
-        (format!("{name} = {value}"), format!("{} ({})", assumption.why, assumption.source))
+        (format!("{name} = {value}"), assumption.clone())
     };
     longest.iter().map(told).collect()
 }

@@ -15,7 +15,7 @@ use crate::time::Nanos;
 use crate::workload::journey::Arrivals;
 
 /// The main figures: heading and name.
-const MAIN: &[(&str, &str)] = &[
+pub(in crate::report) const MAIN: &[(&str, &str)] = &[
     ("mean wait", "wait_mean_s"),
     ("wait p99", "wait_p99_s"),
     ("starved", "starved_percent"),
@@ -115,7 +115,7 @@ fn active(report: &Report) -> Vec<&str> {
 }
 
 /// The estimates of a variant's service.
-fn estimates<'r>(variant: &'r VariantReport, service: &str) -> Option<&'r Estimates> {
+pub(in crate::report) fn estimates<'r>(variant: &'r VariantReport, service: &str) -> Option<&'r Estimates> {
     let id = class_id(variant, service)?;
     variant.replicated.as_ref()?.services.get(id.index())
 }
