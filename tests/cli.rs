@@ -365,6 +365,34 @@ fn help_and_version_go_to_stdout_and_tell_the_exit_codes() {
 }
 
 #[test]
+fn shells_and_man_are_told_every_subcommand_and_flag() {
+    let place = Place::new();
+    let help = place.run("--help").exits(0).stdout;
+    let (_, commands) = help.split_once("Commands:\n").expect("help lists commands");
+    let names: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() >= 11, "{names:?}");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = place.run(&format!("completions {shell}")).exits(0).quiet().stdout;
+        for name in names.iter().chain(&["replications", "report"]) {
+            assert!(script.contains(name), "{shell} does not know {name}");
+        }
+    }
+    place.run("completions csh").exits(2).says(&["csh", "bash"]);
+    place.run("man").exits(0).quiet().prints(&[".TH atqsim 1", "SUBCOMMANDS", "130  interrupted"]);
+    place.run("man --write pages").exits(0).prints(&["pages written to pages"]);
+    for name in names {
+        let page = place.read(&format!("pages/atqsim-{name}.1"));
+        assert!(page.contains(&format!("atqsim\\-{name}")) && page.contains("EXIT STATUS"), "{page}");
+    }
+}
+
+#[test]
 fn explain_tells_the_plan_without_running_it() {
     let place = Place::new();
     let ran = place.run("explain kb281868").exits(0).quiet();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use super::exit;
 use super::files::FileArgs;
@@ -88,6 +89,18 @@ pub enum Command {
     /// Simulate reference queues and compare every figure with its exact value, compare both engines, or replay a
     /// decision log
     Verify(VerifyArgs),
+    /// Print the completions for a shell, e.g. `atqsim completions bash > ~/.local/share/bash-completion/completions/atqsim`
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page, e.g. `atqsim man | man -l -`, or write the pages of all subcommands
+    Man {
+        /// Write atqsim.1 and a page for each subcommand into this directory
+        #[arg(long, value_name = "DIR")]
+        write: Option<PathBuf>,
+    },
 }
 
 /// What to change in a scenario before it is run.

@@ -5,6 +5,7 @@
 pub mod args;
 pub mod exit;
 pub mod files;
+mod generate;
 mod inspect;
 mod load;
 mod output;
@@ -49,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Registry { file, format } => registry::registry(file.as_deref(), *format),
         Command::Recommend(args) => recommend::recommend(args),
         Command::Verify(args) => verify::verify(args),
+        Command::Completions { shell } => generate::completions(*shell),
+        Command::Man { write } => generate::man(write.as_deref()),
     };
     match result {
         Ok(exit) => exit.into(),

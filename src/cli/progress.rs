@@ -75,7 +75,9 @@ impl Progress for Bars {
         let bar = &self.bars.lock()[variant];
         bar.set_position(now.as_micros());
         let of = Nanos::from_micros(bar.length().unwrap_or(0));
-        bar.set_message(format!("emulated {now} of {of}"));
+        // Emulated time a second of wall time.
+        let rate = Nanos::from_f64(bar.per_sec() * 1e3);
+        bar.set_message(format!("emulated {now} of {of} ({rate} a second)"));
     }
 
     fn ends(&self, variant: usize) {
@@ -95,7 +97,8 @@ impl Progress for Bars {
             // Runs end on several threads: a late word must not turn the bar back.
             bar.set_length(bar.length().unwrap_or(0).max(of as u64));
             bar.set_position(bar.position().max(done as u64));
-            bar.set_message(format!("{} of {} runs", bar.position(), bar.length().unwrap_or(0)));
+            let (done, of) = (bar.position(), bar.length().unwrap_or(0));
+            bar.set_message(format!("{done} of {of} runs ({:.1} a second)", bar.per_sec()));
         }
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn paint(text: &str, colour: bool) -> String {
         } else if colour {
             let style = MARKS.iter().find(|(mark, _)| *mark == c).map(|(_, tone)| match tone {
                 Tone::Bad => AnsiColor::Red.on_default().bold(),
-                Tone::Good => AnsiColor::Green.on_default(),
+                // Not green: beside red it is the pair that most of the colour-blind confuse.
+                Tone::Good => AnsiColor::Cyan.on_default(),
                 Tone::Strong => Style::new().bold(),
                 Tone::Faint => Style::new().dimmed(),
             });

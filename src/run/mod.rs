@@ -89,10 +89,16 @@ pub fn run_both(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -
     let threads = RunOptions { engine: EngineKind::Threads, ..options.clone() };
     let mut ran = run(plans, &threads, progress);
     let Some(report) = &mut ran.report else { return ran };
-    for variant in &mut report.variants {
-        let engine_options = Options { interrupt: options.interrupt.clone(), ..Options::default() };
+    for (at, variant) in report.variants.iter_mut().enumerate() {
+        progress.begins(at, &variant.plan);
+        let reached = |now| progress.reached(at, now);
+        let interrupt = options.interrupt.clone();
+        let engine_options = Options { interrupt, progress: Some(&reached), ..Options::default() };
         match virtual_time::run(&variant.plan, &engine_options) {
-            Ok(output) if !output.interrupted => variant.in_virtual_time = Some(output.summary),
+            Ok(output) if !output.interrupted => {
+                progress.ends(at);
+                variant.in_virtual_time = Some(output.summary);
+            }
             Ok(_) => break,
             Err(reason) => {
                 ran.error = Some((variant.plan.variant.clone(), reason));

@@ -2,6 +2,7 @@
 """Opens a page of `--report` in headless Chromium, as a reader would, and fails if anything is not as it must be.
 
     page.py PAGE.html [DIRECTORY]
+    page.py PAGE.html --picture SELECTOR FILE.png [WIDTH]     one element as a picture, and nothing is checked
 
 Checked: every chart drew; nothing was written to the console and nothing was asked of any network; a variant can be
 taken away and brought back with the mouse; pointer and arrow keys read values; all charts over time share one zoom; the
@@ -36,7 +37,7 @@ class Browser:
             os.dup2(to_read, 3)
             os.dup2(out_write, 4)
 
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  f"--user-data-dir={profile}", "about:blank"]
         # The pipe's ends must not be 3 and 4 themselves while they are copied there.
@@ -237,9 +238,26 @@ def examine(browser, page, directory):
     check("nothing was asked of a network or of another file", not strangers and page.as_uri() in asked, strangers or "")
 
 
+def picture(browser, page, selector, path, width):
+    browser.call("Page.enable")
+    size(browser, width)
+    browser.call("Page.navigate", url=page.as_uri())
+    browser.wait("Page.loadEventFired")
+    size(browser, width)
+    box = browser.evaluate(f"""(() => {{
+        const boxes = [...document.querySelectorAll({json.dumps(selector)})].map((e) => e.getBoundingClientRect());
+        const low = (key) => Math.min(...boxes.map((b) => b[key]));
+        const high = (key) => Math.max(...boxes.map((b) => b[key]));
+        return {{ x: low("left") + scrollX, y: low("top") + scrollY, width: high("right") - low("left"), height: high("bottom") - low("top") }};
+    }})()""")
+    shot = browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip={**box, "scale": 1})
+    pathlib.Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+
 def main():
     page = pathlib.Path(sys.argv[1]).resolve()
-    directory = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".").resolve()
+    wants_picture = sys.argv[2:3] == ["--picture"]
+    directory = pathlib.Path("." if wants_picture or len(sys.argv) < 3 else sys.argv[2]).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
@@ -252,8 +270,11 @@ def main():
         try:
             target = browser.call("Target.createTarget", url="about:blank")["targetId"]
             browser.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-            print(f"{page.name}:")
-            examine(browser, page, directory)
+            if wants_picture:
+                picture(browser, page, sys.argv[3], sys.argv[4], int((sys.argv[5:] or ["1100"])[0]))
+            else:
+                print(f"{page.name}:")
+                examine(browser, page, directory)
         finally:
             browser.close()
     for descriptor in spare:

@@ -369,8 +369,8 @@
       const list = (own) => services.flatMap((s) => variants.map(({ at }) => (at === own ? found(s, at)?.[0] ?? null : null)));
       const highest = Math.max(1e-9, ...services.flatMap((s) => variants.map(({ at }) => (found(s, at) ? found(s, at)[0] + found(s, at)[1] : 0))));
       plot(panel, {
-        x, xScale: { time: false, range: [0, Math.max(1, services.length)] }, height: 320,
-        xAxis: { splits: () => services.map((_, row) => row + 0.5), values: () => services.map((s) => s.name), rotate: -35, size: 90, grid: { show: false } },
+        x, xScale: { time: false, range: [0, Math.max(1, services.length)] }, height: 360,
+        xAxis: { splits: () => services.map((_, row) => row + 0.5), values: () => services.map((s) => s.name), rotate: -35, size: 125, grid: { show: false } },
         yScale: { range: [0, even(highest)] }, yAxis: { values: (u, all) => all.map((v) => valueOf(name, v)) },
         series: variants.map(({ v, at }) => ({
           label: v.name, values: list(at), colour: colour(at), width: 0, points: true, paths: () => null,
