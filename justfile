@@ -28,6 +28,10 @@ scenarios:
 page *ARGS:
     cargo build --release --quiet && .ci/page {{ARGS}}
 
+# The pictures of docs/lessons, from the pages of their runs (needs Python and Chromium)
+lesson-pictures:
+    cargo build --release --quiet && .ci/lesson-pictures
+
 # Every reference queue, and every planted mistake (minutes)
 verify:
     cargo run --release --quiet -- verify && cargo test --release --test verify

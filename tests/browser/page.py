@@ -243,6 +243,7 @@ def picture(browser, page, selector, path, width):
     size(browser, width)
     browser.call("Page.navigate", url=page.as_uri())
     browser.wait("Page.loadEventFired")
+    browser.evaluate("document.head.append(Object.assign(document.createElement('style'), { textContent: '.read { display: none !important }' }))")
     size(browser, width)
     box = browser.evaluate(f"""(() => {{
         const boxes = [...document.querySelectorAll({json.dumps(selector)})].map((e) => e.getBoundingClientRect());
