@@ -16,6 +16,10 @@ use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::report::events_csv::{events_csv, events_dropped};
 use crate::report::html::html;
+use crate::report::hlog::hlog;
+use crate::report::perfmon_csv::perfmon_csv;
+use crate::report::series_csv::series_csv;
+use crate::report::summary_csv::summary_csv;
 use crate::run::TraceFile;
 
 /// Files beside the report, each for another program.
@@ -25,6 +29,18 @@ pub struct FileArgs {
     /// Write the report as a page for a browser: charts, tables and what it takes to run it again, in one file
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// Write the waits and services over time to this file, as an HdrHistogram interval log
+    #[arg(long, value_name = "FILE.hlog")]
+    pub hlog: Option<PathBuf>,
+    /// Write every figure of every service to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub summary: Option<PathBuf>,
+    /// Write what happened over time to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub series: Option<PathBuf>,
+    /// Write the counters that an administrator knows to this file, as Perfmon does (PDH-CSV)
+    #[arg(long, value_name = "FILE.csv")]
+    pub perfmon: Option<PathBuf>,
     /// Write the event logs of the scenario's clusters to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
@@ -33,6 +49,10 @@ pub struct FileArgs {
 /// The kinds of files that are made of a whole report.
 const KINDS: &[Kind] = &[
     Kind { intervals: true, ..Kind::new("--report", |files| &files.report, html) },
+    Kind { intervals: true, ..Kind::new("--hlog", |files| &files.hlog, hlog) },
+    Kind::new("--summary", |files| &files.summary, summary_csv),
+    Kind { intervals: true, ..Kind::new("--series", |files| &files.series, series_csv) },
+    Kind { intervals: true, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
     Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
