@@ -10,6 +10,7 @@ mod format;
 pub mod html;
 pub mod hlog;
 pub mod json;
+pub mod perfetto;
 pub mod perfmon_csv;
 #[cfg(test)]
 mod sample;
