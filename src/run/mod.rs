@@ -80,7 +80,7 @@ impl Listeners<'_> {
             trace.begin(engine.name(), plan);
         }
         if let Some(perfetto) = self.perfetto {
-            perfetto.begin(plan);
+            perfetto.begin(engine, plan);
         }
     }
 

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 
 use parking_lot::Mutex;
 
+use super::EngineKind;
 use crate::metrics::starvation::Episode;
 use crate::metrics::{Summary, shares};
 use crate::models::cluster::{ClusterSummary, NodeState};
@@ -82,6 +83,8 @@ struct Run {
     /// What threads of nodes that are gone were at; until when is known at the end.
     orphans: Vec<(usize, Slice)>,
     last: Nanos,
+    /// What comes from then on is no part of the run: real threads are still there when it ends, and are let go then.
+    until: Nanos,
 }
 
 /// A class as the trace shows it.
@@ -119,7 +122,7 @@ impl PerfettoFile {
     }
 
     /// Begins with a plan's run. A cluster's nodes begin by themselves.
-    pub(super) fn begin(&self, plan: &Plan) {
+    pub(super) fn begin(&self, engine: EngineKind, plan: &Plan) {
         let mut guard = self.0.lock();
         let inner = &mut *guard;
         (inner.pen.slices, inner.pen.left_out) = (0, 0);
@@ -152,7 +155,8 @@ impl PerfettoFile {
         }
         let (logs, orphans) = (Vec::new(), Vec::new());
         let variant = plan.variant.clone();
-        let mut run = Run { variant, services, nodes, logs, orphans, last: Nanos::ZERO };
+        let until = if engine == EngineKind::Threads { plan.duration } else { Nanos::MAX };
+        let mut run = Run { variant, services, nodes, logs, orphans, last: Nanos::ZERO, until };
         if plan.cluster.is_none() {
             run.begins(0, 0);
         }
@@ -215,7 +219,7 @@ impl Trace for PerfettoFile {
     fn note_of(&self, log: u32, now: Nanos, line: &LogLine) {
         let mut guard = self.0.lock();
         let inner = &mut *guard;
-        let Some(run) = &mut inner.run else { return };
+        let Some(run) = inner.run.as_mut().filter(|run| now < run.until) else { return };
         run.last = run.last.max(now);
         if let Some(Some(at)) = run.logs.get_mut(log as usize) {
             let place = &mut run.nodes[at.node];
