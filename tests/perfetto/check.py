@@ -91,7 +91,9 @@ def check_variant(variant, own, slices, events, tracks, tolerance_s):
             fail(f"{variant['name']}: {name} held threads for {seconds} s, and for {service['thread_seconds']} s in the report")
         in_service = service["unfinished"] - service["still_waiting"]
         ended = service["served"] + service["lost"] + in_service
-        if not warm and "cluster" not in variant and begun[name] != ended:
+        # At the end of a run on real threads a thread may have been given an item that it has not begun yet.
+        between = variant["live_threads_max"] if tolerance_s > 1e-3 else 0
+        if not warm and "cluster" not in variant and abs(begun[name] - ended) > between:
             fail(f"{variant['name']}: {begun[name]} slices of {name}, and {ended} were begun in the report")
         told = []
         for uuid in own:

@@ -38,6 +38,17 @@ pub(super) struct Incarnation {
     scratch: Vec<Decision<()>>,
 }
 
+impl Place {
+    /// From now on the thread has a track. Threads have numbers of their own in each process, and none is the process's first.
+    fn has_thread(&mut self, thread: ThreadId, pen: &mut Pen) {
+        while self.threads.len() <= thread.index() {
+            let number = self.threads.len() as u64 + 1;
+            let name = format!("ATQ thread {number:02}");
+            self.threads.push(pen.packets.thread(self.pid, self.pid * 100_000 + number, &name));
+        }
+    }
+}
+
 impl Incarnation {
     pub(super) fn new(node: usize, first_number: u64, rules: &Rules) -> Incarnation {
         let mut dispatch = Dispatch::new(rules);
@@ -77,6 +88,7 @@ impl Incarnation {
                 }
             }
             Event::GiveUp { ticket } => self.left(ticket),
+            Event::ThreadStarted { thread } => place.has_thread(thread, pen),
             Event::SetCap { class, cap } => self.caps[class.index()] = self.caps[class.index()].map(|_| cap.max(1)),
             _ => {}
         }
@@ -106,12 +118,7 @@ impl Incarnation {
         if self.open.len() <= thread.index() {
             self.open.resize_with(thread.index() + 1, || None);
         }
-        while place.threads.len() <= thread.index() {
-            // Threads have numbers of their own in each process, from 1, and none is the process's first.
-            let number = place.threads.len() as u64 + 1;
-            let name = format!("ATQ thread {number:02}");
-            place.threads.push(pen.packets.thread(place.pid, place.pid * 100_000 + number, &name));
-        }
+        place.has_thread(thread, pen);
         self.open[thread.index()] = Some(Slice { thread, class, number, queued, from: now });
     }
 
