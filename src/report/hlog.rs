@@ -21,9 +21,12 @@ const MAX_DIVISOR: f64 = 1_000.0;
 /// The Java tools' names of the columns.
 const LEGEND: &[u8] = b"\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
 
-/// The two kinds of histogram.
-const KINDS: [(&str, fn(&ClassInterval) -> &IntervalLatency); 2] =
-    [("wait", |class| &class.wait), ("service", |class| &class.service)];
+/// The two kinds of histogram, in the order of [`values`].
+const KINDS: [&str; 2] = ["wait", "service"];
+
+fn values(class: &ClassInterval) -> [&IntervalLatency; 2] {
+    [&class.wait, &class.service]
+}
 
 /// The log. Lines are in order of time, as readers of ranges expect; an interval in which nothing ended has no line, as
 /// recorders leave it out: a line would claim that the longest wait was 0.
@@ -47,8 +50,7 @@ pub fn hlog(report: &Report) -> Vec<u8> {
     let mut log = builder.begin_log_with(&mut bytes, &mut serializer).expect("memory takes what is written");
     for (interval, variant) in lines {
         for (class, tags) in interval.classes.iter().zip(&tags[variant]) {
-            for ((_, of), tag) in KINDS.iter().zip(tags) {
-                let values = of(class);
+            for (values, tag) in values(class).into_iter().zip(tags) {
                 if values.count() == 0 {
                     continue;
                 }
@@ -90,7 +92,7 @@ fn tags(report: &Report) -> Vec<Vec<[String; 2]>> {
         names.push(name);
     }
     let of = |(variant, name): (&super::VariantReport, &String)| {
-        let tag = |class: &str| KINDS.map(|(kind, _)| format!("{name}/{}/{kind}", word(class)));
+        let tag = |class: &str| KINDS.map(|kind| format!("{name}/{}/{kind}", word(class)));
         variant.plan.classes.iter().map(|class| tag(&class.name)).collect()
     };
     report.variants.iter().zip(&names).map(of).collect()
