@@ -69,10 +69,10 @@ impl Gauges {
 
     /// Writes what is not written yet: the run is over.
     pub(super) fn close(&mut self, end: Nanos, packets: &mut Packets) {
-        let window = self.window;
+        let (step, window) = (self.step, self.window);
         let all = self.capped.iter_mut().flat_map(|(_, requested, granted)| [requested, granted]);
         for gauge in all.chain(&mut self.waiting).chain([&mut self.live]) {
-            gauge.settle(end, Nanos::ZERO, window, packets);
+            gauge.settle(end, step, window, packets);
             gauge.write(end.min(window.1), window, packets);
         }
     }
