@@ -4,19 +4,26 @@
 //! `running`. To add one: its field in [`FileArgs`] and its line in [`KINDS`].
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use parking_lot::Mutex;
 
 use super::args::OutputArgs;
-use super::output::{complain, file_meant, may_be_written, write_file};
+use super::output::{NewFile, complain, file_meant, may_be_written, write_file};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::report::events_csv::{events_csv, events_dropped};
+use crate::report::hlog::hlog;
 use crate::report::html::html;
-use crate::run::TraceFile;
+use crate::report::perfmon_csv::perfmon_csv;
+use crate::report::series_csv::series_csv;
+use crate::report::summary_csv::summary_csv;
+use crate::run::{PerfettoFile, SLICES_MOST, TraceFile};
+use crate::time::Nanos;
 
 /// Files beside the report, each for another program.
 #[derive(Clone, Debug, Default, Args)]
@@ -25,14 +32,52 @@ pub struct FileArgs {
     /// Write the report as a page for a browser: charts, tables and what it takes to run it again, in one file
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// Write the waits and services over time to this file, as an HdrHistogram interval log
+    #[arg(long, value_name = "FILE.hlog")]
+    pub hlog: Option<PathBuf>,
+    /// Write every figure of every service to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub summary: Option<PathBuf>,
+    /// Write what happened over time to this file, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    pub series: Option<PathBuf>,
+    /// Write the counters that an administrator knows to this file, as Perfmon does (PDH-CSV)
+    #[arg(long, value_name = "FILE.csv")]
+    pub perfmon: Option<PathBuf>,
+    /// Write the run to this file as a Perfetto trace: every thread a track, every service a colour (ui.perfetto.dev)
+    #[arg(long, value_name = "FILE.pftrace")]
+    pub perfetto: Option<PathBuf>,
+    /// Only this part of the emulated time in the Perfetto trace, e.g. 1m30s..2m, 10m.. or ..30s
+    #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "perfetto")]
+    pub perfetto_window: Option<(Nanos, Nanos)>,
     /// Write the event logs of the scenario's clusters to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
 }
 
+/// `1m30s..2m`, with either end left out where it is that of the run.
+fn window(text: &str) -> Result<(Nanos, Nanos), String> {
+    let (from, to) = text.split_once("..").ok_or("write FROM..TO, e.g. 1m30s..2m")?;
+    let moment = |text: &str, otherwise: Nanos| -> Result<Nanos, String> {
+        match text.trim() {
+            "" => Ok(otherwise),
+            text => {
+                let span = humantime::parse_duration(text).map_err(|error| format!("`{text}` is no time: {error}"))?;
+                Ok(Nanos(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+            }
+        }
+    };
+    let (from, to) = (moment(from, Nanos::ZERO)?, moment(to, Nanos::MAX)?);
+    if from < to { Ok((from, to)) } else { Err("nothing lies between FROM and TO; write the earlier first".into()) }
+}
+
 /// The kinds of files that are made of a whole report.
 const KINDS: &[Kind] = &[
     Kind { intervals: true, ..Kind::new("--report", |files| &files.report, html) },
+    Kind { intervals: true, ..Kind::new("--hlog", |files| &files.hlog, hlog) },
+    Kind::new("--summary", |files| &files.summary, summary_csv),
+    Kind { intervals: true, ..Kind::new("--series", |files| &files.series, series_csv) },
+    Kind { intervals: true, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
     Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
@@ -94,7 +139,11 @@ pub(super) fn refused(plans: &[Plan], args: &OutputArgs) -> Vec<Problem> {
 
 /// Every file that is to be written, with its flag.
 fn outputs(args: &OutputArgs) -> Vec<(&'static str, &Path)> {
-    let first = [("--output", args.output.as_deref()), ("--trace", args.trace.as_deref())];
+    let first = [
+        ("--output", args.output.as_deref()),
+        ("--trace", args.trace.as_deref()),
+        ("--perfetto", args.files.perfetto.as_deref()),
+    ];
     let mut found: Vec<(&'static str, &Path)> =
         first.into_iter().filter_map(|(flag, path)| Some((flag, path?))).collect();
     found.extend(args.files.wanted().map(|(kind, path)| (kind.flag, path)));
@@ -136,7 +185,12 @@ fn events_cut(report: &Report) -> Option<String> {
 #[derive(Debug)]
 pub(super) struct Streams {
     trace: Option<(PathBuf, Arc<TraceFile>)>,
+    perfetto: Option<(PathBuf, Arc<PerfettoFile>, Shared)>,
 }
+
+/// A file in the making that a stream writes to and [`Streams::close`] finishes.
+#[derive(Clone, Debug)]
+struct Shared(Arc<Mutex<Option<NewFile>>>);
 
 impl Streams {
     /// Opens them, before anything runs.
@@ -144,14 +198,28 @@ impl Streams {
     /// # Errors
     /// Which cannot be written.
     pub(super) fn open(args: &OutputArgs) -> Result<Streams, Box<Problem>> {
-        let open = |path: &PathBuf| match File::create(path) {
-            Ok(file) => Ok((path.clone(), Arc::new(TraceFile::new(Box::new(file))))),
-            Err(error) => {
-                let message = format!("cannot be written: {error}");
-                Err(Box::new(Problem::error(place("--trace", path), message, "name a file that can be written")))
+        let refused = |flag, path: &Path, error: io::Error| {
+            let message = format!("cannot be written: {error}");
+            Box::new(Problem::error(place(flag, path), message, "name a file that can be written"))
+        };
+        let trace = match &args.trace {
+            None => None,
+            Some(path) => {
+                let file = File::create(path).map_err(|error| refused("--trace", path, error))?;
+                Some((path.clone(), Arc::new(TraceFile::new(Box::new(file)))))
             }
         };
-        Ok(Streams { trace: args.trace.as_ref().map(open).transpose()? })
+        let perfetto = match &args.files.perfetto {
+            None => None,
+            Some(path) => {
+                let file = NewFile::begin(path).map_err(|error| refused("--perfetto", path, error))?;
+                let file = Shared(Arc::new(Mutex::new(Some(file))));
+                let window = args.files.perfetto_window.unwrap_or((Nanos::ZERO, Nanos::MAX));
+                let stream = Arc::new(PerfettoFile::new(Box::new(file.clone()), window));
+                Some((path.clone(), stream, file))
+            }
+        };
+        Ok(Streams { trace, perfetto })
     }
 
     /// The decision log.
@@ -159,15 +227,51 @@ impl Streams {
         self.trace.as_ref().map(|(_, trace)| Arc::clone(trace))
     }
 
-    /// Whether all of them are whole. A run does not end because its log does.
-    pub(super) fn close(&self) -> bool {
-        let Some((path, trace)) = &self.trace else { return true };
-        match trace.close() {
-            Ok(()) => true,
-            Err(error) => {
-                complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
-                false
+    /// The Perfetto trace.
+    pub(super) fn perfetto(&self) -> Option<Arc<PerfettoFile>> {
+        self.perfetto.as_ref().map(|(_, perfetto, _)| Arc::clone(perfetto))
+    }
+
+    /// Whether all of them are whole. A run does not end because a file of it does. Where nothing ran, an old trace stays.
+    pub(super) fn close(&self, ran: bool) -> bool {
+        let mut whole = true;
+        if let Some((path, trace)) = &self.trace
+            && let Err(error) = trace.close()
+        {
+            complain(&format!("atqsim: cannot write {}: {error}; the decision log ends there", path.display()));
+            whole = false;
+        }
+        if let Some((path, perfetto, file)) = self.perfetto.as_ref().filter(|_| ran) {
+            match perfetto.close().and_then(|left_out| file.finish().map(|()| left_out)) {
+                Ok(left_out) if left_out.is_empty() => {}
+                Ok(left_out) => complain(&format!(
+                    "atqsim: {} has the first {SLICES_MOST} slices of each variant and not {}; choose a part of the time \
+                     with --perfetto-window",
+                    path.display(),
+                    left_out.join(", ")
+                )),
+                Err(error) => {
+                    complain(&format!("atqsim: cannot write {}: {error}", path.display()));
+                    whole = false;
+                }
             }
         }
+        whole
+    }
+}
+
+impl Shared {
+    fn finish(&self) -> io::Result<()> {
+        self.0.lock().take().map_or(Ok(()), NewFile::finish)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().as_mut().map_or(Ok(bytes.len()), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().as_mut().map_or(Ok(()), Write::flush)
     }
 }

@@ -74,6 +74,7 @@ fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyho
         intervals: args.files.need_intervals(),
         interrupt: catch_signals()?,
         trace: streams.trace(),
+        perfetto: streams.perfetto(),
     };
     let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
     let mut ran = match &replications {
@@ -82,7 +83,7 @@ fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyho
         None => run::run(plans, &options, &bars),
     };
     bars.clear();
-    let streamed = streams.close();
+    let streamed = streams.close(ran.report.is_some());
     let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
     if let Some(report) = &mut ran.report {
         report.origin = Some(Origin { command: command(), text: text_read });

@@ -3,10 +3,46 @@
 //! Not a format and not a recording: everything here is computed from finished [`ClassSummary`]s, so that `report` has
 //! no arithmetic of its own. Called by `report`.
 
+use super::intervals::{ClassInterval, Interval};
 use super::latency::LatencySummary;
 use super::{ClassSummary, Moment, Summary};
 use crate::ids::ClassId;
 use crate::time::Nanos;
+
+/// What several classes have together at a moment of the time line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Items waiting.
+    pub waiting: u64,
+    /// Threads held.
+    pub busy: u32,
+    /// Age of the oldest waiting item.
+    pub oldest: Nanos,
+}
+
+/// What `classes` have together at a moment.
+#[must_use]
+pub fn at_once(moment: &Moment, classes: &[ClassId]) -> AtOnce {
+    classes.iter().map(|class| moment.classes[class.index()]).fold(AtOnce::default(), |all, (waiting, busy, oldest)| {
+        AtOnce { waiting: all.waiting + waiting, busy: all.busy + busy, oldest: all.oldest.max(oldest) }
+    })
+}
+
+/// How many of something `classes` had together in an interval.
+#[must_use]
+pub fn in_interval(interval: &Interval, classes: &[ClassId], of: fn(&ClassInterval) -> u64) -> u64 {
+    classes.iter().map(|class| of(&interval.classes[class.index()])).sum()
+}
+
+/// How many of something `classes` had together from the begin of the run to the end of each interval.
+#[must_use]
+pub fn running_totals(summary: &Summary, classes: &[ClassId], of: fn(&ClassInterval) -> u64) -> Vec<u64> {
+    let totals = summary.intervals.iter().scan(0, |total, interval| {
+        *total += in_interval(interval, classes, of);
+        Some(*total)
+    });
+    totals.collect()
+}
 
 /// What a set of classes went through, taken together.
 #[derive(Clone, Debug, Default, PartialEq)]

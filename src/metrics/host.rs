@@ -9,6 +9,8 @@ use crate::time::Nanos;
 pub struct HostNoise {
     /// How many emulated seconds passed in one wall second.
     pub speed: f64,
+    /// When the run began by the computer's calendar, since the begin of 1970 (UTC).
+    pub began: Nanos,
     /// How long the run took.
     pub wall: Nanos,
     /// Submissions, and how late they were: p50, p99, max.

@@ -20,6 +20,14 @@ pub struct Interval {
     pub classes: Vec<ClassInterval>,
 }
 
+impl Interval {
+    /// So many in this interval as so many a second.
+    #[must_use]
+    pub fn per_second(&self, count: u64) -> f64 {
+        count as f64 / self.to.since(self.from).as_secs_f64()
+    }
+}
+
 /// What a class went through in an interval.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClassInterval {

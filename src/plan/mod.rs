@@ -108,6 +108,18 @@ pub enum Role {
 }
 
 impl Role {
+    /// The word for it in programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Protocol => "protocol",
+            Role::SmtpIn => "smtp-in",
+            Role::HeavyQueue => "heavy-queue",
+            Role::LightQueue => "light-queue",
+            Role::Probe => "probe",
+        }
+    }
+
     /// Whether it is SMTP: inbound requests and work queues.
     #[must_use]
     pub fn is_mail(self) -> bool {

@@ -73,6 +73,67 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| !is_mark(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// A field of a CSV file: unrounded, so that what is read is what was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// A figure that does not exist.
+    None,
+    /// A name or a word.
+    Text(String),
+    /// How many.
+    Count(u64),
+    /// Anything else.
+    Number(f64),
+}
+
+impl Cell {
+    /// In microseconds.
+    pub(super) fn micros(time: Nanos) -> Cell {
+        Cell::Number(time.0 as f64 / 1e3)
+    }
+
+    /// As it stands in the file.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Cell::Text(text) => text.clone(),
+            Cell::Count(count) => count.to_string(),
+            Cell::Number(number) if number.is_finite() => number.to_string(),
+            Cell::None | Cell::Number(_) => String::new(),
+        }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Cell {
+        Cell::Text(text.to_string())
+    }
+}
+
+impl From<u64> for Cell {
+    fn from(count: u64) -> Cell {
+        Cell::Count(count)
+    }
+}
+
+impl From<f64> for Cell {
+    fn from(number: f64) -> Cell {
+        Cell::Number(number)
+    }
+}
+
+/// In seconds.
+impl From<Nanos> for Cell {
+    fn from(time: Nanos) -> Cell {
+        Cell::Number(time.as_secs_f64())
+    }
+}
+
+impl<T: Into<Cell>> From<Option<T>> for Cell {
+    fn from(value: Option<T>) -> Cell {
+        value.map_or(Cell::None, Into::into)
+    }
+}
+
 /// `1,204`.
 pub(super) fn count(n: u64) -> String {
     let digits = n.to_string();

@@ -7,10 +7,15 @@ mod blocks;
 pub mod events_csv;
 pub mod explain;
 mod format;
+pub mod hlog;
 pub mod html;
 pub mod json;
+pub mod perfetto;
+pub mod perfmon_csv;
 #[cfg(test)]
 mod sample;
+pub mod series_csv;
+pub mod summary_csv;
 mod table;
 pub mod text;
 pub mod threshold;
@@ -186,6 +191,20 @@ pub struct Notice {
     pub text: String,
     /// What to do about it; may be empty.
     pub remedy: String,
+}
+
+/// What files of virtual time have as the moment at which a run began, so that equal runs are equal bytes: the begin of
+/// the day on which KB 281868 was last reviewed (2005-04-28, UTC).
+pub const VIRTUAL_BEGIN: Nanos = Nanos::from_secs(1_114_646_400);
+
+impl Report {
+    /// When the runs began for files that need a calendar, since the begin of 1970 (UTC): on real threads the moment at
+    /// which the first variant did. All variants count from it, so that they lie over one another.
+    #[must_use]
+    pub fn began(&self) -> Nanos {
+        let host = self.variants.first().and_then(|variant| variant.host.as_ref());
+        host.map_or(VIRTUAL_BEGIN, |host| host.began)
+    }
 }
 
 impl VariantReport {

@@ -304,6 +304,7 @@ pub(super) fn host(stall: Nanos) -> HostNoise {
     };
     HostNoise {
         speed: 30.0,
+        began: Nanos::from_secs(1_700_000_000),
         wall: Nanos::from_secs(20),
         lateness: spread(40),
         overshoot: spread(60),

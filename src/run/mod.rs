@@ -4,12 +4,14 @@
 
 mod notices;
 mod parallel;
+mod perfetto;
 pub mod precision;
 mod replications;
 mod steadiness;
 mod trace;
 mod warmup;
 
+pub use perfetto::{PerfettoFile, SLICES_MOST};
 pub use replications::{Replications, replicate};
 pub use trace::TraceFile;
 
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::metrics::failover::ClusterFigures;
 use crate::plan::Plan;
-use crate::policy::decision_log::Trace;
+use crate::policy::decision_log::{LogLine, Trace};
 use crate::report::{ClusterReport, Report, VariantReport, threshold};
 use crate::time::Nanos;
 
@@ -58,6 +60,69 @@ pub struct RunOptions {
     pub interrupt: Interrupt,
     /// Gets the decision log of every run.
     pub trace: Option<Arc<TraceFile>>,
+    /// Gets the same, and is a Perfetto trace. Of several replications it gets the first.
+    pub perfetto: Option<Arc<PerfettoFile>>,
+}
+
+/// What hears the decision log of one run.
+struct Listeners<'o> {
+    trace: Option<&'o Arc<TraceFile>>,
+    perfetto: Option<&'o Arc<PerfettoFile>>,
+}
+
+impl Listeners<'_> {
+    fn of(options: &RunOptions) -> Listeners<'_> {
+        Listeners { trace: options.trace.as_ref(), perfetto: options.perfetto.as_ref() }
+    }
+
+    fn begin(&self, engine: EngineKind, plan: &Plan) {
+        if let Some(trace) = self.trace {
+            trace.begin(engine.name(), plan);
+        }
+        if let Some(perfetto) = self.perfetto {
+            perfetto.begin(engine, plan);
+        }
+    }
+
+    fn end(&self, plan: &Plan, came: Option<&RunOutput>) {
+        if let Some(trace) = self.trace {
+            trace.end();
+        }
+        if let Some(perfetto) = self.perfetto {
+            let came = came.map(|output| (&output.summary, output.failover.as_ref().map(|found| &found.cluster)));
+            perfetto.end(plan, came);
+        }
+    }
+
+    fn as_trace(&self) -> Option<Arc<dyn Trace>> {
+        match (self.trace, self.perfetto) {
+            (Some(trace), Some(perfetto)) => Some(Arc::new(Both(Arc::clone(trace), Arc::clone(perfetto)))),
+            (Some(trace), None) => Some(Arc::<TraceFile>::clone(trace)),
+            (None, Some(perfetto)) => Some(Arc::<PerfettoFile>::clone(perfetto)),
+            (None, None) => None,
+        }
+    }
+}
+
+/// Two that hear the same. Both number their logs from 0 in the order in which they begin.
+#[derive(Debug)]
+struct Both(Arc<TraceFile>, Arc<PerfettoFile>);
+
+impl Trace for Both {
+    fn note(&self, now: Nanos, line: &LogLine) {
+        self.note_of(0, now, line);
+    }
+
+    fn begins(&self, node: usize, first_number: u64) -> u32 {
+        let log = self.0.begins(node, first_number);
+        assert_eq!(self.1.begins(node, first_number), log, "logs are numbered in their order");
+        log
+    }
+
+    fn note_of(&self, log: u32, now: Nanos, line: &LogLine) {
+        self.0.note_of(log, now, line);
+        self.1.note_of(log, now, line);
+    }
 }
 
 /// Follows the progress of several runs. Methods are called from the thread that runs the plans.
@@ -154,6 +219,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     };
     let mut variants = Vec::new();
     let mut error = None;
+    let listeners = Listeners::of(options);
     for (at, plan) in prepared.plans.iter().enumerate() {
         // Whoever interrupts at once gets the report of a run that has just begun.
         if options.interrupt.is_set() && at > 0 {
@@ -166,23 +232,19 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             interrupt: options.interrupt.clone(),
             progress: Some(&reached),
             log_decisions: 0,
-            trace: options.trace.clone().map(|trace| trace as Arc<dyn Trace>),
+            trace: listeners.as_trace(),
             max_events: options.max_events,
             burn_cpu: options.burn_cpu,
             intervals: options.intervals,
             ..Options::default()
         };
-        if let Some(trace) = &options.trace {
-            trace.begin(options.engine.name(), &plan);
-        }
+        listeners.begin(options.engine, &plan);
         let result = match options.engine {
             EngineKind::Threads => threaded::run(&plan, &engine_options),
             EngineKind::Virtual => virtual_time::run(&plan, &engine_options),
         };
         progress.ends(at);
-        if let Some(trace) = &options.trace {
-            trace.end();
-        }
+        listeners.end(&plan, result.as_ref().ok());
         match result {
             Ok(output) => variants.push(VariantReport { pilot: prepared.pilots[at], ..variant(plan, output) }),
             Err(reason) => {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::precision::{self, Wish};
 use super::warmup::{Prepared, prepare};
-use super::{Progress, Ran, RunOptions, cluster_figures, notices, parallel, variant};
+use super::{EngineKind, Listeners, Progress, Ran, RunOptions, cluster_figures, notices, parallel, variant};
 use crate::engine::{EngineError, Options, RunOutput, virtual_time};
 use crate::metrics::failover::{ClusterFigures, over_runs};
 use crate::metrics::latency::Latency;
@@ -103,8 +103,14 @@ fn one(
         let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
         let (interrupt, max_events) = (options.interrupt.clone(), options.max_events);
         let intervals = options.intervals && number == 0;
-        let engine = Options { interrupt, max_events, intervals, ..Options::default() };
-        let mut output = virtual_time::run(&plan, &engine).map_err(|error| (plan.variant.clone(), error))?;
+        // The files of several runs show the first.
+        let listeners = Listeners { trace: None, perfetto: options.perfetto.as_ref().filter(|_| number == 0) };
+        let trace = listeners.as_trace();
+        let engine = Options { interrupt, max_events, intervals, trace, ..Options::default() };
+        listeners.begin(EngineKind::Virtual, &plan);
+        let result = virtual_time::run(&plan, &engine);
+        listeners.end(&plan, result.as_ref().ok());
+        let mut output = result.map_err(|error| (plan.variant.clone(), error))?;
         if output.interrupted && !output.out_of_events {
             return Ok(None);
         }

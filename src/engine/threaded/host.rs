@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
@@ -50,6 +50,7 @@ struct Inner {
 pub(super) struct HostMeter {
     inner: Mutex<Inner>,
     before: Snapshot,
+    began: Nanos,
     processors: u32,
 }
 
@@ -64,7 +65,9 @@ struct Snapshot {
 impl HostMeter {
     pub(super) fn start(processors: u32) -> HostMeter {
         let inner = Inner { lateness: Spans::new(), overshoot: Spans::new(), meant_to_wait: 0, hiccup: Spans::new() };
-        HostMeter { inner: Mutex::new(inner), before: Snapshot::take(), processors }
+        let calendar = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let began = Nanos(u64::try_from(calendar.as_nanos()).unwrap_or(u64::MAX));
+        HostMeter { inner: Mutex::new(inner), before: Snapshot::take(), began, processors }
     }
 
     /// A submission was this late.
@@ -104,6 +107,7 @@ impl HostMeter {
         let after = Snapshot::take();
         HostNoise {
             speed,
+            began: self.began,
             wall: Nanos(clock.wall().as_nanos() as u64),
             lateness: inner.lateness.spread(0.99),
             overshoot: inner.overshoot.spread(0.99),

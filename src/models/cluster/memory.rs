@@ -86,6 +86,15 @@ pub struct GroupHistory {
     pub failbacks: u64,
 }
 
+impl GroupHistory {
+    /// On which node it was at a moment; `None` where it was on none.
+    #[must_use]
+    pub fn node_at(&self, at: Nanos) -> Option<NodeId> {
+        let begun = self.lane.partition_point(|(from, _)| *from <= at);
+        self.lane[..begun].last().and_then(|(_, (_, node))| *node)
+    }
+}
+
 /// What became of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceHistory {

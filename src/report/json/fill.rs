@@ -16,7 +16,7 @@ use crate::metrics::starvation::Episode;
 use crate::metrics::trust::Doubt;
 use crate::metrics::{ClassSummary, Holder, Summary, shares};
 use crate::plan::threshold::Unit;
-use crate::plan::{Plan, Role, Warmup};
+use crate::plan::{Plan, Warmup};
 use crate::time::Nanos;
 
 /// The whole document. What all variants share is told once, from the first.
@@ -258,13 +258,7 @@ fn pool(plan: &Plan) -> wire::Pool {
 
 fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::Service {
     let plan = &variant.plan;
-    let role = match plan.classes[id.index()].role {
-        Role::Protocol => "protocol",
-        Role::SmtpIn => "smtp-in",
-        Role::HeavyQueue => "heavy-queue",
-        Role::LightQueue => "light-queue",
-        Role::Probe => "probe",
-    };
+    let role = plan.classes[id.index()].role.word();
     let counts = variant.counts.get(id.index()).copied().unwrap_or_default();
     let buckets = class.wait.buckets.iter();
     wire::Service {
