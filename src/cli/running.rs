@@ -74,6 +74,7 @@ fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyho
         intervals: args.files.need_intervals(),
         interrupt: catch_signals()?,
         trace: streams.trace(),
+        control: None,
     };
     let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
     let mut ran = match &replications {
@@ -123,7 +124,7 @@ fn command() -> String {
 }
 
 /// How a run ended whose report is written; why, where the code alone does not say it.
-fn ending(ran: &Ran, interrupted: bool) -> Exit {
+pub(super) fn ending(ran: &Ran, interrupted: bool) -> Exit {
     if ran.went_wrong() {
         complain(
             "atqsim: exit code 1: handlers panicked, a variant could not run, or a law was broken; see the report",
@@ -229,7 +230,7 @@ pub(super) fn catch_signals() -> anyhow::Result<Interrupt> {
 }
 
 /// Columns of the terminal, from `COLUMNS` or the terminal itself; 100 where there is none.
-fn terminal_width(to_terminal: bool) -> usize {
+pub(super) fn terminal_width(to_terminal: bool) -> usize {
     const WITHOUT_TERMINAL: usize = 100;
     if !to_terminal {
         return WITHOUT_TERMINAL;

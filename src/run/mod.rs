@@ -15,6 +15,7 @@ pub use trace::TraceFile;
 
 use std::sync::Arc;
 
+use crate::engine::control::Control;
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::metrics::failover::ClusterFigures;
 use crate::plan::Plan;
@@ -58,6 +59,8 @@ pub struct RunOptions {
     pub interrupt: Interrupt,
     /// Gets the decision log of every run.
     pub trace: Option<Arc<TraceFile>>,
+    /// Somebody's hand on the run; it serves one run, so there is to be one plan.
+    pub control: Option<Arc<Control>>,
 }
 
 /// Follows the progress of several runs. Methods are called from the thread that runs the plans.
@@ -170,6 +173,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             max_events: options.max_events,
             burn_cpu: options.burn_cpu,
             intervals: options.intervals,
+            control: options.control.clone(),
             ..Options::default()
         };
         if let Some(trace) = &options.trace {
@@ -193,7 +197,11 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     }
     let report = (!variants.is_empty()).then(|| {
         let left_out: Vec<&str> = plans[variants.len()..].iter().map(|plan| plan.variant.as_str()).collect();
-        let notices = notices::of(&variants, &left_out);
+        let mut notices = notices::of(&variants, &left_out);
+        if let Some(control) = &options.control {
+            notices.extend(notices::by_hand(&variants[0].plan, &control.changes()));
+            notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
+        }
         Report { engine: options.engine.name().to_string(), notices, variants, precision: None, origin: None }
     });
     Ran { report, error }
