@@ -8,6 +8,14 @@ use super::{ClassSummary, Moment, Summary};
 use crate::ids::ClassId;
 use crate::time::Nanos;
 
+impl ClassSummary {
+    /// Whether somebody found the service offline, or was cut off when it went.
+    #[must_use]
+    pub fn went_offline(&self) -> bool {
+        self.outcomes.cut + self.outcomes.unreachable > 0
+    }
+}
+
 /// What a set of classes went through, taken together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Together {

@@ -8,14 +8,18 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use super::chart;
 use super::keys::HELP;
 use super::paint;
-use super::plain::{group_word, resource_word};
+use super::plain::{event_words, group_word, resource_word};
 use super::state::Screen;
 use super::table;
 use crate::engine::live::{Cell, NodePicture};
 use crate::ids::ClassId;
+use crate::models::cluster::NodeState;
+use crate::models::cluster::spec::ResourceKind;
 use crate::plan::tuning::Values;
+use crate::time::Nanos;
 
 /// Below this width rows are only what fits of them.
 const COLUMNS_LEAST: usize = 40;
@@ -42,6 +46,8 @@ fn rows(screen: &Screen, width: usize, height: usize) -> Vec<Line<'static>> {
     let room = height.saturating_sub(above.len() + below.len());
     let cluster = cluster(screen, width, room / 3);
     above.extend(table::rows(screen, width, room - cluster.len()));
+    let room = height.saturating_sub(above.len() + cluster.len() + below.len());
+    above.extend(chart::rows(screen, width, room));
     let blank = height.saturating_sub(above.len() + cluster.len() + below.len());
     above.extend(cluster);
     above.extend(std::iter::repeat_n(Line::default(), blank));
@@ -106,10 +112,15 @@ fn nodes(screen: &Screen, width: usize, height: usize) -> Vec<Line<'static>> {
             continue;
         }
         rows.push(head);
-        // The widest cells with which the pool takes at most two rows; else as many rows as it takes.
-        let each = [4, 3, 2].into_iter().find(|each| shown * each <= 2 * width.saturating_sub(1)).unwrap_or(1);
+        // The widest cells with which the pool takes one row, or two; else as many rows as it takes.
+        let room = width.saturating_sub(1);
+        let fits = |rows: usize| move |each: &usize| shown.div_ceil(rows) * each <= room;
+        let in_one = [5, 4, 3].into_iter().find(fits(1));
+        let each = in_one.or_else(|| [4, 3, 2].into_iter().find(fits(2))).unwrap_or(1);
         let most = (height / 4).max(1);
-        let per_row = (width.saturating_sub(1) / each).max(1);
+        // Rows of the same length.
+        let count = shown.div_ceil((room / each).max(1)).max(1);
+        let per_row = shown.div_ceil(count).max(1);
         rows.extend(cells(each, per_row).into_iter().take(most).map(|row| {
             let mut spans = vec![Span::raw(" ")];
             spans.extend(row);
@@ -123,16 +134,14 @@ fn head(screen: &Screen, at: usize, node: &NodePicture) -> Line<'static> {
     let pool = screen.status.in_effect[at];
     let mark = if screen.nodes.len() > 1 && at == screen.node { ">" } else { " " };
     let idle = node.live - node.busy;
-    let counts = format!(
-        "{} of {} threads: {} busy ({} on a processor), {idle} idle",
-        node.live, pool.size, node.busy, node.runnable
-    );
-    let cap = pool.values.map_or_else(String::new, |_| format!("; a heavy queue may have {}", pool.cap));
+    let counts =
+        format!("{} of {} threads, {} busy, {} on a CPU, {idle} idle", node.live, pool.size, node.busy, node.runnable);
+    let cap = pool.values.map_or_else(String::new, |_| format!("; at most {} a heavy queue", pool.cap));
     let state = match &screen.picture.cluster {
         Some(cluster) if screen.nodes.len() > 1 => match cluster.nodes[at] {
-            crate::models::cluster::NodeState::Up => "",
-            crate::models::cluster::NodeState::Hung => "  HANGS",
-            crate::models::cluster::NodeState::Down => "  DOWN",
+            NodeState::Up => "",
+            NodeState::Hung => "  HANGS",
+            NodeState::Down => "  DOWN",
         },
         _ => "",
     };
@@ -181,22 +190,25 @@ fn cluster(screen: &Screen, width: usize, most: usize) -> Vec<Line<'static>> {
     for (at, (group, (state, node))) in spec.groups.iter().zip(&picture.groups).enumerate() {
         let on = node.map_or("no node", |node| spec.nodes[node.index()].as_str());
         let mut text = format!(" {} on {on}: {}", group.name, group_word(*state));
+        let mut probe: Option<(Nanos, &str)> = None;
         for (at, resource) in spec.resources.iter().enumerate().filter(|(_, resource)| resource.group.index() == at) {
-            let probe = screen.probes[at].map(|class| &screen.picture.classes[class]);
-            let unanswered = probe.filter(|class| class.waiting > 0).map(|class| class.oldest);
-            let word = resource_word(picture.resources[at]);
-            match unanswered {
-                Some(time) => text.push_str(&format!("; {} {word}, probe waits {time}", resource.name)),
-                None if word != "online" || width > 100 => text.push_str(&format!("; {} {word}", resource.name)),
-                None => {}
+            let class = screen.probes[at].map(|class| &screen.picture.classes[class]);
+            if let Some(class) = class.filter(|class| class.waiting > 0) {
+                probe = probe.max(Some((class.oldest, &resource.name)));
             }
+            let word = resource_word(picture.resources[at]);
+            if word != "online" && resource.kind != ResourceKind::Other {
+                text.push_str(&format!("; {} {word}", resource.name));
+            }
+        }
+        if let Some((time, name)) = probe {
+            text.push_str(&format!("; a probe of {name} has waited for {time}"));
         }
         rows.push(Line::raw(table::fit(&text, width)));
     }
     let left = most.saturating_sub(rows.len()).max(1);
     for entry in screen.picture.events.iter().rev().take(left).rev() {
-        let on = entry.node.map_or("", |node| spec.nodes[node.index()].as_str());
-        let text = format!(" {:>12} {on} {}", entry.at.to_string(), entry.text(spec));
+        let text = format!(" {:>12} {}", entry.at.to_string(), event_words(entry, spec));
         rows.push(Line::styled(table::fit(&text, width), paint::faint(screen.look)));
     }
     rows.truncate(most);
@@ -210,7 +222,7 @@ fn registry(screen: &Screen, width: usize) -> Vec<Line<'static>> {
     };
     let now = screen.in_effect().values.unwrap_or(Values { percent, additional });
     let value = |name: &str, now: u32, then: u32| {
-        if now == then { format!(" {name} {now} ") } else { format!(" {name} {now}, registry {then} ") }
+        if now == then { format!(" {name} {now} ") } else { format!(" {name} {now} -> {then} ") }
     };
     let pending = screen.is_pending();
     let style = |changed: bool| if changed { Modifier::BOLD | Modifier::REVERSED } else { Modifier::empty() };
@@ -222,14 +234,14 @@ fn registry(screen: &Screen, width: usize) -> Vec<Line<'static>> {
         ),
     ];
     if screen.nodes.len() > 1 {
-        values.push(Span::raw(format!(" on {} (tab)", screen.nodes[screen.node])));
+        values.push(Span::raw(format!(" {} (tab)", screen.nodes[screen.node])));
     }
     let about = match (pending, width >= 100) {
-        (false, false) => " IIS reads both when IIS Admin starts. k: the KB's values; then r or a",
+        (false, false) => " IIS reads both when IIS Admin starts. k: the KB's values, then r or a",
         (false, true) => {
             " Real IIS reads both when the IIS Admin service starts. k writes the KB's values, r restarts, a applies at once"
         }
-        (true, false) => " IIS reads both when IIS Admin starts: r restarts it; a: at once, a liberty",
+        (true, false) => " Not in effect until IIS Admin starts anew: r restarts it; a: at once, a liberty",
         (true, true) => {
             " Not in effect: real IIS reads both when the IIS Admin service starts. r restarts it; a applies at once, a liberty"
         }
@@ -268,12 +280,13 @@ fn help(screen: &Screen, width: usize, height: usize) -> Vec<Line<'static>> {
     rows.extend(HELP.iter().map(key));
     rows.push(Line::default());
     let after = screen.starvation_after;
-    rows.push(Line::raw(format!(
-        " A cell is a thread, its letter the class that it serves; '!' means starved: somebody waits {after}"
-    )));
-    rows.push(Line::raw(
-        " or longer. `wait` is the longest lately, and its bars go from 1 ms to 32 s, three to a decade's.",
-    ));
+    for text in [
+        " A cell is a thread; its letter is the class that it serves.".to_string(),
+        format!(" ! starved: somebody of the class waits for {after} or longer."),
+        " wait: the longest lately. Its bars: 1, 4, 20, 90, 400 ms, 1.7, 7.4, 32 s.".to_string(),
+    ] {
+        rows.push(Line::raw(text));
+    }
     let letters: Vec<String> =
         screen.order.iter().map(|at| format!("{} {}", screen.signs[*at].letter, screen.signs[*at].name)).collect();
     let mut row = String::new();

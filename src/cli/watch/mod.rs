@@ -1,9 +1,10 @@
 //! `watch`: a scenario's variant is run before somebody's eyes, on a screen or as plain lines.
 //!
-//! `letters`, `state`, `keys`, `draw` with `table` and `paint`, and `plain` are pure; `screen` has the terminal. The run goes
+//! `letters`, `state`, `keys`, `draw` with `table`, `chart` and `paint`, and `plain` are pure; `screen` has the terminal. The run goes
 //! on in a thread of its own, under a hand (`engine::control`) through which wishes go in and a picture comes out. Not the
 //! run and not its report. Called by `cli::main`.
 
+mod chart;
 pub mod draw;
 pub mod keys;
 pub mod letters;

@@ -36,6 +36,12 @@ pub(super) fn cell(tint: Tint, look: Look) -> Style {
     bold.bg(ground).fg(letter)
 }
 
+/// The style of the bars of a class.
+#[must_use]
+pub(super) fn bars(tint: Tint, look: Look) -> Style {
+    cell(tint, look).bg.map_or_else(Style::new, |ground| Style::new().fg(ground))
+}
+
 /// The style of what matters least.
 #[must_use]
 pub(super) fn faint(look: Look) -> Style {

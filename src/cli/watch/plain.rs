@@ -1,7 +1,8 @@
 //! A run as plain lines, where there is no terminal: the figures of the screen, one line at a time. Not the screen.
 
 use super::state::Screen;
-use crate::models::cluster::{GroupState, ResourceState};
+use crate::models::cluster::spec::{ClusterSpec, ResourceId};
+use crate::models::cluster::{Entry, GroupState, ResourceState, What};
 use crate::plan::Role;
 
 /// The run at one moment, in one line.
@@ -70,5 +71,25 @@ pub fn resource_word(state: ResourceState) -> &'static str {
         ResourceState::Failed => "FAILED",
         ResourceState::OnlinePending => "comes online",
         ResourceState::OfflinePending => "goes offline",
+    }
+}
+
+/// An entry of the cluster's event log in few words; its text in the log has more.
+#[must_use]
+pub fn event_words(entry: &Entry, spec: &ClusterSpec) -> String {
+    let resource = |id: ResourceId| {
+        let own = &spec.resources[id.index()];
+        format!("{}.{}", spec.groups[own.group.index()].name, own.name)
+    };
+    let on = entry.node.map_or_else(String::new, |node| format!(" on {}", spec.nodes[node.index()]));
+    match entry.what {
+        What::FailedIsAlive(id) => format!("{}{on} has failed: its probes went unanswered", resource(id)),
+        What::FailedOnline(id) => format!("{}{on} has failed: it did not come online in time", resource(id)),
+        What::FailedStartBit(id) => format!("{}{on} cannot be started", resource(id)),
+        What::Restarted(id) => format!("{}{on} is restarted", resource(id)),
+        What::LeftFailed(id) => format!("{} is past its restarts and stays failed", resource(id)),
+        What::Retried(id) => format!("{} is tried once more", resource(id)),
+        What::Abandoned(id) => format!("{}{on}: what was still in service is lost", resource(id)),
+        _ => entry.text(spec),
     }
 }

@@ -30,8 +30,8 @@ impl Columns {
         let longest = screen.signs.iter().map(|sign| sign.name.chars().count()).max().unwrap_or(0);
         let counts = width >= 60;
         let more = width >= 110;
-        // Letter 4, wait 13; waiting 8, threads 8, served 9; oldest 12, longest 12.
-        let fixed = 4 + 13 + if counts { 25 } else { 0 } + if more { 24 } else { 0 };
+        // Letter 4, wait 13; waiting 8, threads 8, served 7; oldest 12, longest 12.
+        let fixed = 4 + 13 + if counts { 23 } else { 0 } + if more { 24 } else { 0 };
         let name = longest.clamp(8, 28).min(width.saturating_sub(fixed).max(8));
         let bars = width.saturating_sub(fixed + name + 2);
         Columns { name, more, counts, bars }
@@ -65,14 +65,15 @@ pub(super) fn rows(screen: &Screen, width: usize, most: usize) -> Vec<Line<'stat
 fn head(screen: &Screen, columns: &Columns) -> Line<'static> {
     let mut text = format!("    {:<name$}{:>13}", "", "wait", name = columns.name);
     if columns.counts {
-        text.push_str(&format!("{:>8}{:>8}{:>9}", "waiting", "threads", "served"));
+        text.push_str(&format!("{:>8}{:>8}{:>7}", "waiting", "threads", "per s"));
     }
     if columns.more {
         text.push_str(&format!("{:>12}{:>12}", "oldest", "longest"));
     }
     if columns.bars >= 8 {
-        let span = screen.picture.step * columns.bars as u64;
-        text.push_str(&format!("  {}", fit(&format!("the last {span}"), columns.bars)));
+        let span = (screen.picture.step * columns.bars as u64).to_string();
+        let span = format!("last {}", span.replace(" 00 s", "").replace(".0 s", " s"));
+        text.push_str(&format!("  {}", fit(&span, columns.bars)));
     }
     Line::styled(text, Style::new().add_modifier(Modifier::UNDERLINED))
 }
@@ -88,8 +89,8 @@ fn row(screen: &Screen, at: usize, columns: &Columns) -> Line<'static> {
         Span::styled(wait, style),
     ];
     if columns.counts {
-        let served = format!("{:.1}/s", class.served_per_second);
-        spans.push(Span::raw(format!("{:>8}{:>8}{served:>9}", class.waiting, class.threads)));
+        let served = format!("{:.1}", class.served_per_second);
+        spans.push(Span::raw(format!("{:>8}{:>8}{served:>7}", class.waiting, class.threads)));
     }
     if columns.more {
         spans.push(Span::raw(format!("{:>12}{:>12}", class.oldest.to_string(), class.longest.to_string())));

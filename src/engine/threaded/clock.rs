@@ -260,3 +260,61 @@ fn emulated(wall: Duration, speed: f64) -> Nanos {
 fn wall_of(span: Nanos, speed: f64) -> Duration {
     Duration::from_nanos(Nanos::from_f64(span.0 as f64 / speed).0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_goes_on_where_it_stood_at_its_new_speed() {
+        let clock = Clock::start_by_hand(1_000.0, 2);
+        clock.stand_still(true);
+        let stood = clock.now();
+        for _ in 0..1_000 {
+            assert_eq!(clock.now(), stood);
+        }
+        clock.set_speed(1e-12);
+        clock.stand_still(false);
+        // So slow that not a nanosecond comes within minutes.
+        assert_eq!(clock.now(), stood);
+        clock.set_speed(1e6);
+        while clock.now() < stood + Nanos::SECOND {
+            std::hint::spin_loop();
+        }
+        assert_eq!(clock.fastest(), 1e6);
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_by_another_speed_and_not_by_a_standstill() {
+        // At this speed the moment is weeks away.
+        let clock = Arc::new(Clock::start_by_hand(1e-3, 2));
+        let moment = Nanos::from_secs(3_600);
+        let sleeper = {
+            let clock = Arc::clone(&clock);
+            std::thread::spawn(move || {
+                clock.join();
+                (clock.wait_until(moment, false), clock.now())
+            })
+        };
+        clock.stand_still(true);
+        clock.set_speed(1e9);
+        // Nobody sleeps on to a moment that a clock which stands still does not reach.
+        assert!(clock.now() < moment && !sleeper.is_finished());
+        clock.stand_still(false);
+        let (waited, woke) = sleeper.join().expect("no panic");
+        assert!(matches!(waited, Waited::Until(_)) && woke >= moment, "{waited:?} at {woke}");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_one_for_that_is_not_bent() {
+        let clock = Clock::start(1e9, 2);
+        clock.stand_still(true);
+        clock.set_speed(1e-9);
+        let seen = clock.now();
+        while clock.now() <= seen {
+            std::hint::spin_loop();
+        }
+    }
+}
