@@ -152,7 +152,7 @@ fn a_wide_and_high_screen_has_charts_and_more_columns() {
     let shown = text(&screen("kb281868", s(240), PLAIN), 120, 40);
     says(
         &shown,
-        &["oldest", "longest", "pop3: longest wait in each 5.00 s", "imap4: longest", "100 s", "10 s", "1 s", "100 ms"],
+        &["oldest", "longest", "pop3: longest wait in each 2.00 s", "imap4: longest", "100 s", "10 s", "1 s", "100 ms"],
     );
     says(&shown, &["Real IIS reads both when the IIS Admin service starts", "? help  q quit"]);
     let low = text(&screen("kb281868", s(240), PLAIN), 80, 24);
@@ -175,7 +175,7 @@ fn a_cluster_has_its_nodes_its_groups_and_what_its_log_said() {
     assert_eq!(other.act(Action::NextNode), Step::Stay);
     says(&text(&other, 80, 24), &[" n1 20/20", ">n2 20/20", "n2 (tab)"]);
     // A node that is gone says so.
-    let gone = screen("cluster-lost-node", s(700), PLAIN);
+    let gone = screen("cluster-lost-node", s(1_500), PLAIN);
     assert!(text(&gone, 120, 40).contains("DOWN"), "{}", text(&gone, 120, 40));
 }
 
@@ -292,4 +292,14 @@ fn a_plain_line_has_the_same_figures() {
     let half = line(&screen_with("kb281868", s(60), PLAIN, &[(s(30), Wish::Load(0.5))]));
     says(&half, &["load x 0.5"]);
     assert!(!half.contains("STARVED"));
+}
+
+/// README shows a screen, and it is this one.
+#[test]
+fn the_screen_in_the_readme_is_the_programs() {
+    let shown = text(&screen("kb281868", s(240), PLAIN), 80, 24);
+    let readme = include_str!("../README.md");
+    let expected =
+        format!("<!-- watch: a screen of 80x24, from tests/watch.rs -->\n\n```text\n{shown}\n```\n\n<!-- end -->");
+    assert!(readme.contains(&expected), "README is to have:\n{expected}");
 }

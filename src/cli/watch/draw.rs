@@ -24,6 +24,9 @@ use crate::time::Nanos;
 /// Below this width rows are only what fits of them.
 const COLUMNS_LEAST: usize = 40;
 
+/// Rows of the table that go before the registry and the last message.
+const TABLE_LEAST: usize = 4;
+
 /// Draws everything.
 pub fn draw(screen: &Screen, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -39,9 +42,9 @@ fn rows(screen: &Screen, width: usize, height: usize) -> Vec<Line<'static>> {
     let mut below = registry(screen, width);
     below.push(Line::styled(message(screen), Modifier::BOLD));
     below.push(keys(screen, width));
-    // Of a low terminal, the first rows and the keys are what is left.
+    // Of a low terminal the first rows and the keys are what is left, then a few classes, then the rest.
     above.truncate(height.saturating_sub(1));
-    let spare = height.saturating_sub(above.len() + 1);
+    let spare = height.saturating_sub(above.len() + 1 + TABLE_LEAST);
     below.drain(..below.len() - 1 - spare.min(below.len() - 1));
     let room = height.saturating_sub(above.len() + below.len());
     let cluster = cluster(screen, width, room / 3);

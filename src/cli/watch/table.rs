@@ -71,8 +71,11 @@ fn head(screen: &Screen, columns: &Columns) -> Line<'static> {
         text.push_str(&format!("{:>12}{:>12}", "oldest", "longest"));
     }
     if columns.bars >= 8 {
-        let span = (screen.picture.step * columns.bars as u64).to_string();
-        let span = format!("last {}", span.replace(" 00 s", "").replace(".0 s", " s"));
+        let span = screen.picture.step * columns.bars as u64;
+        let span = match span.as_micros() / 1_000_000 {
+            seconds @ 1..120 => format!("last {seconds} s"),
+            _ => format!("last {}", span.to_string().replace(" 00 s", "")),
+        };
         text.push_str(&format!("  {}", fit(&span, columns.bars)));
     }
     Line::styled(text, Style::new().add_modifier(Modifier::UNDERLINED))

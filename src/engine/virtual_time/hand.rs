@@ -159,7 +159,8 @@ impl Engine<'_> {
         self.tells_waits = true;
         self.floor.put_under_a_hand(self.plan);
         let result = self.run(options, &mut ByHand::new(control));
-        control.live().reached(self.now);
+        let interrupted = *result.as_ref().unwrap_or(&true);
+        control.live().reached(if interrupted { self.now } else { self.plan.duration });
         self.floor.show_cluster(control.live());
         control.live().ends();
         result
