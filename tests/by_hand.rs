@@ -15,6 +15,10 @@ use atqsim::metrics::ClassSummary;
 use atqsim::models::cluster::ResourceState;
 use atqsim::plan::tuning::Values;
 use atqsim::plan::{Plan, Role};
+use atqsim::report::Report;
+use atqsim::report::json::json;
+use atqsim::report::text::{TextOptions, text};
+use atqsim::run::{self, EngineKind, RunOptions, Silent};
 use atqsim::scenario::{Base, Overrides, builtin, read};
 use atqsim::time::Nanos;
 use atqsim::workload::{Item, JourneyEnd};
@@ -46,7 +50,7 @@ fn hand(plan: &Plan, wishes: Wishes<'_>) -> Arc<Control> {
     control
 }
 
-fn run(plan: &Plan, control: &Arc<Control>) -> RunOutput {
+fn play(plan: &Plan, control: &Arc<Control>) -> RunOutput {
     let options = Options { control: Some(Arc::clone(control)), ..Options::default() };
     let output = virtual_time::run(plan, &options).expect("it runs");
     check(&output);
@@ -71,7 +75,7 @@ fn a_hand_that_wishes_nothing_changes_no_figure() {
         let overrides = Overrides { duration: Some(s(400)), ..Overrides::default() };
         let plan = plan_with(scenario.name, &overrides);
         let alone = virtual_time::run(&plan, &Options::default()).expect("it runs");
-        let watched = run(&plan, &hand(&plan, &[]));
+        let watched = play(&plan, &hand(&plan, &[]));
         assert_eq!(alone.summary, watched.summary, "{}", scenario.name);
         assert_eq!(alone.counts, watched.counts, "{}", scenario.name);
     }
@@ -135,7 +139,7 @@ fn what_was_changed_is_told_with_its_moment() {
     let tuning = Tuning { node: 0, values: KB };
     let wishes = [(s(100), Wish::Load(0.5)), (s(120), Wish::Apply(tuning)), (s(120), Wish::Apply(tuning))];
     let control = hand(&plan, &wishes);
-    let output = run(&plan, &control);
+    let output = play(&plan, &control);
     let changes = control.changes();
     assert_eq!(changes.len(), 2, "applying the same values again changes nothing: {changes:?}");
     assert_eq!((changes[0].at, changes[1].at), (s(100), s(120)));
@@ -153,9 +157,9 @@ fn a_restart_cuts_who_waits_exactly_once_and_loses_no_message() {
     let at = s(200);
     // Until then, and not further: who waits in that moment.
     let until = Plan { duration: at, ..plan.clone() };
-    let waiting = run(&until, &hand(&until, &[]));
+    let waiting = play(&until, &hand(&until, &[]));
     let control = hand(&plan, &[(at, Wish::Restart(Tuning { node: 0, values: KB }))]);
-    let output = run(&plan, &control);
+    let output = play(&plan, &control);
     let mut cut = 0;
     for (id, (class, found)) in plan.classes.iter().zip(&output.summary.classes).enumerate() {
         let waited = waiting.summary.classes[id].still_waiting;
@@ -185,7 +189,7 @@ fn a_restart_in_a_cluster_is_no_failure() {
     let plan = plan("kb281868-cluster");
     let quiet = s(300);
     let control = hand(&plan, &[(quiet, Wish::Restart(Tuning { node: 1, values: KB }))]);
-    let output = run(&plan, &control);
+    let output = play(&plan, &control);
     let failover = output.failover.as_ref().expect("a cluster");
     let by_hand = failover
         .cluster
@@ -212,7 +216,7 @@ fn a_pause_changes_no_figure() {
     let alone = virtual_time::run(&plan, &Options::default()).expect("it runs");
     let control = hand(&plan, &[(s(100), Wish::Pause), (s(300), Wish::Pause)]);
     let paused = std::thread::scope(|scope| {
-        let run = scope.spawn(|| run(&plan, &control));
+        let run = scope.spawn(|| play(&plan, &control));
         for moment in [s(100), s(300)] {
             while !control.status().paused {
                 std::thread::yield_now();
@@ -235,11 +239,11 @@ fn without_load_no_open_source_brings_anything() {
     let plan = plan("kb281868");
     let (off, on) = (s(100), s(400));
     let load = |wishes: Wishes<'_>| {
-        let output = run(&plan, &hand(&plan, wishes));
+        let output = play(&plan, &hand(&plan, wishes));
         class(&plan, &output, "smtp-in").arrivals
     };
     let until = Plan { duration: off, ..plan.clone() };
-    let before = run(&until, &hand(&until, &[])).summary.classes[plan.class("smtp-in").unwrap().index()].arrivals;
+    let before = play(&until, &hand(&until, &[])).summary.classes[plan.class("smtp-in").unwrap().index()].arrivals;
     assert_eq!(load(&[(off, Wish::Load(0.0))]), before);
     let all = load(&[]);
     let with_a_gap = load(&[(off, Wish::Load(0.0)), (on, Wish::Load(1.0))]);
@@ -253,7 +257,7 @@ fn values_that_no_registry_has_are_refused_with_the_reason() {
     let plan = plan("kb281868");
     let tuning = Tuning { node: 0, values: Values { percent: 101, additional: 6 } };
     let control = hand(&plan, &[(s(10), Wish::Apply(tuning))]);
-    run(&plan, &control);
+    play(&plan, &control);
     assert!(control.changes().is_empty());
     let refused = control.status().refused.expect("it is refused");
     assert!(refused.contains("MaxPercentPoolThreads") && refused.contains("101"), "{refused}");
@@ -263,7 +267,7 @@ fn values_that_no_registry_has_are_refused_with_the_reason() {
 fn a_node_that_begins_anew_has_the_values_that_it_was_given() {
     let plan = plan("cluster-lost-node");
     let control = hand(&plan, &[(s(1), Wish::Apply(Tuning { node: 0, values: KB }))]);
-    let output = run(&plan, &control);
+    let output = play(&plan, &control);
     let sizes: Vec<u32> = control.status().in_effect.iter().map(|pool| pool.size).collect();
     assert_eq!(sizes, [44, 20]);
     assert!(output.failover.is_some());
@@ -323,4 +327,36 @@ fn real_threads_stand_still_and_go_on() {
     check(&output);
     assert!(!output.interrupted && control.changes().is_empty());
     assert_eq!(output.host.expect("real threads").speed, 80.0);
+}
+
+#[test]
+fn the_report_of_a_run_that_was_changed_by_hand_says_so() {
+    let plan = plan("kb281868");
+    let tuning = Tuning { node: 0, values: KB };
+    let percent = Tuning { node: 0, values: Values { percent: 50, ..KB } };
+    let wishes = [(s(100), Wish::Restart(tuning)), (s(200), Wish::Apply(percent)), (s(300), Wish::Load(0.5))];
+    let options =
+        RunOptions { engine: EngineKind::Virtual, control: Some(hand(&plan, &wishes)), ..RunOptions::default() };
+    let ran = run::run(std::slice::from_ref(&plan), &options, &Silent);
+    assert!(!ran.went_wrong());
+    let report = ran.report.expect("it ran");
+    let told: Vec<_> = report.notices.iter().filter(|notice| notice.code == "changed-by-hand").collect();
+    assert_eq!(told.len(), 1);
+    let told = &told[0].text;
+    for words in [
+        "untuned: changed by hand while it ran",
+        "at 1 min 40 s MaxPercentPoolThreads 22, AdditionalPoolThreadsPerProc 18, by a restart of IIS Admin",
+        "(the pool from 20 to 44 threads, a heavy queue from 18 to 9)",
+        "at 3 min 20 s MaxPercentPoolThreads 50, AdditionalPoolThreadsPerProc 18, at once, without the restart",
+        "at 5 min 00 s the load of open sources x 0.5",
+    ] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    // Who was cut off by the restart has a column also on a single server; without a restart there is none.
+    let shown = |report: &Report| text(report, &TextOptions { width: 120, colour: false });
+    assert!(shown(&report).contains("unreachable") && json(&report).contains("\"unreachable\""));
+    let alone = RunOptions { engine: EngineKind::Virtual, ..RunOptions::default() };
+    let report = run::run(std::slice::from_ref(&plan), &alone, &Silent).report.expect("it ran");
+    assert!(!shown(&report).contains("unreachable") && !json(&report).contains("\"unreachable\""));
+    assert!(report.notices.iter().all(|notice| notice.code != "changed-by-hand"));
 }

@@ -106,7 +106,7 @@ fn eighty_by_twenty_four_has_everything_that_a_class_needs_to_see() {
         );
     }
     let pop3 = lines.iter().find(|row| row.contains(" pop3 ")).expect("a row");
-    assert!(pop3.contains("! 2") && pop3.contains(" s ") && pop3.contains('\u{2587}'), "{pop3}");
+    assert!(pop3.contains("! 19.2 s") && pop3.contains("84") && pop3.contains('\u{2587}'), "{pop3}");
     // The threads are letters of heavy queues, and of nobody else.
     let cells: BTreeSet<&str> = lines[3].split_whitespace().collect();
     assert_eq!(lines[3].split_whitespace().count(), 20, "{}", lines[3]);
@@ -286,9 +286,21 @@ fn keys_ask_for_what_the_help_says() {
 #[test]
 fn a_plain_line_has_the_same_figures() {
     let shown = line(&screen("kb281868", s(240), PLAIN));
-    says(&shown, &["4 min 00 s; 20 of 20 threads, 20 busy; pop3 wait 2", "STARVED", "imap4 wait ", "; mail wait "]);
+    says(
+        &shown,
+        &[
+            "4 min 00 s; 20 of 20 threads, 20 busy; pop3 wait 19.2 s (84 waiting)",
+            "STARVED",
+            "imap4 wait ",
+            "; mail wait ",
+        ],
+    );
     let cluster = line(&screen("kb281868-cluster", s(1_500), PLAIN));
     says(&cluster, &["n1 20 of 20 threads", "n2 20 of 20 threads", "evs1 on n1 ", "evs2 on n2 "]);
+    let mut late = screen("kb281868", s(60), PLAIN);
+    late.picture.late = Some(Nanos::from_millis(310));
+    says(&line(&late), &["host late by 310 ms"]);
+    says(&text(&late, 80, 24), &["host late 310 ms"]);
     let half = line(&screen_with("kb281868", s(60), PLAIN, &[(s(30), Wish::Load(0.5))]));
     says(&half, &["load x 0.5"]);
     assert!(!half.contains("STARVED"));

@@ -113,6 +113,9 @@ pub struct Picture {
     pub cluster: Option<ClusterPicture>,
     /// The last entries of the cluster's event log.
     pub events: Vec<Entry>,
+    /// By how much real threads are released late lately, where that is enough to be taken for the scenario's: a tenth of
+    /// what counts as starvation.
+    pub late: Option<Nanos>,
     /// The run is over.
     pub ended: bool,
 }
@@ -168,6 +171,8 @@ struct Inner {
     cluster: Option<ClusterPicture>,
     events: VecDeque<Entry>,
     events_seen: usize,
+    /// How late the host was in the last step, and in the present one.
+    late: (Nanos, Nanos),
     ended: bool,
 }
 
@@ -192,6 +197,7 @@ impl Live {
             cluster: None,
             events: VecDeque::new(),
             events_seen: 0,
+            late: (Nanos::ZERO, Nanos::ZERO),
             ended: false,
         }))
     }
@@ -209,6 +215,7 @@ impl Live {
             nodes,
             cluster: inner.cluster.clone(),
             events: inner.events.iter().copied().collect(),
+            late: Some(inner.late.0.max(inner.late.1)).filter(|late| *late * 10 >= inner.starvation_after),
             ended: inner.ended,
         }
     }
@@ -216,6 +223,12 @@ impl Live {
     /// Emulated time has come this far.
     pub(super) fn reached(&self, now: Nanos) {
         self.0.lock().advance(now);
+    }
+
+    /// The host was late by so much, in emulated time.
+    pub(super) fn was_late(&self, by: Nanos) {
+        let late = &mut self.0.lock().late.1;
+        *late = by.max(*late);
     }
 
     /// The run is over.
@@ -280,6 +293,7 @@ impl Inner {
         }
         while self.now.since(self.step_began) >= self.step {
             self.step_began += self.step;
+            self.late = (self.late.1, Nanos::ZERO);
             for class in &mut self.classes {
                 class.waited(class.oldest(self.step_began));
                 if class.steps.len() == STEPS_MOST {

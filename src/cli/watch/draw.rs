@@ -83,7 +83,8 @@ fn clock(screen: &Screen, width: usize) -> Line<'static> {
         Span::styled(format!(" {state:<7}"), Modifier::BOLD),
         Span::raw(format!(" {} of {} ", picture.now, screen.duration)),
     ];
-    let rest = format!(" {speed}{}  load x{}", screen.engine, screen.status.load);
+    let late = picture.late.map_or_else(String::new, |late| format!("  host late {late}"));
+    let rest = format!(" {speed}{}  load x{}{late}", screen.engine, screen.status.load);
     let used: usize = spans.iter().map(Span::width).sum();
     if width > used + BAR + rest.len() {
         spans.push(Span::raw(format!("{}{}", done.repeat(full), left.repeat(BAR - full))));
@@ -286,6 +287,7 @@ fn help(screen: &Screen, width: usize, height: usize) -> Vec<Line<'static>> {
     for text in [
         " A cell is a thread; its letter is the class that it serves.".to_string(),
         format!(" ! starved: somebody of the class waits for {after} or longer."),
+        " host late: waits of about that are this computer's; go slower.".to_string(),
         " wait: the longest lately. Its bars: 1, 4, 20, 90, 400 ms, 1.7, 7.4, 32 s.".to_string(),
     ] {
         rows.push(Line::raw(text));

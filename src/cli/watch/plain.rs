@@ -43,6 +43,7 @@ pub fn line(screen: &Screen) -> String {
     if (screen.status.load - 1.0).abs() > 1e-9 {
         parts.push(format!("load x {}", screen.status.load));
     }
+    parts.extend(picture.late.map(|late| format!("host late by {late}: too fast for this computer")));
     parts.join("; ")
 }
 

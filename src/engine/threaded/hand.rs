@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::clock::Waited;
 use super::{Machine, THREADS_CEILING};
 use crate::engine::control::{Control, Tuning, Wish, resizing};
 use crate::ids::ClassId;
@@ -26,6 +27,13 @@ impl Machine {
         control.live().reached(self.now());
         self.floor.lock().show_cluster(control.live());
         control.next_planned()
+    }
+
+    /// Whoever watches is to know when the host cannot hold the speed.
+    pub(super) fn shows_lateness(&self, waited: Waited) {
+        if let (Some(control), Waited::Until(late)) = (&self.control, waited) {
+            control.live().was_late(self.clock.emulated(late));
+        }
     }
 
     fn carry_out_wish(self: &Arc<Machine>, control: &Control, wish: Wish) {

@@ -174,7 +174,8 @@ impl Machine {
                 wake
             };
             if wake > now {
-                let _ = self.clock.wait_until(wake, true);
+                let waited = self.clock.wait_until(wake, true);
+                self.shows_lateness(waited);
             }
         }
     }
