@@ -20,6 +20,10 @@ peers *ARGS:
 pool-peers *ARGS:
     cargo run --release --manifest-path benches/pool-peers/Cargo.toml --target-dir target/pool-peers -- {{ARGS}}
 
+# `atqsim watch` in tmux: keys are sent, the screen is captured and must say what they do; DIR keeps the captures
+watch-tmux *DIR:
+    cargo build --release --quiet && .ci/watch-tmux {{DIR}}
+
 # Every shipped scenario, in virtual time
 scenarios:
     for f in scenarios/*.toml; do cargo run --release --quiet -- compare "$f" --engine virtual --quiet | tail -6; done

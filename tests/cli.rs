@@ -737,3 +737,28 @@ fn r08_the_verdict_was_silent_about_lost_requests() {
     );
     ran.exits(1).prints(&["no POP3 user waited", "requests were given up, refused or lost."]);
 }
+
+#[test]
+fn watch_prints_lines_where_there_is_no_terminal_and_then_the_report() {
+    let place = Place::new();
+    for (engine, speed) in [("threads", "40"), ("virtual", "400")] {
+        let args = format!("watch small.toml --engine {engine} --speed {speed} --duration 12s --every 2s");
+        let ran = place.run(&args).exits(0).quiet();
+        let (lines, report) = ran.stdout.split_once("\nSmall").unwrap_or_else(|| panic!("{ran:#?}"));
+        let lines: Vec<&str> = lines.lines().collect();
+        // A line for every 2 s, but where the host was late for one; the last at the end.
+        assert!((2..=7).contains(&lines.len()), "{ran:#?}");
+        assert!(lines.iter().all(|line| line.contains(" of 20 threads, ") && line.contains("pop3 wait ")), "{ran:#?}");
+        assert!(report.contains("VERDICT") && !ran.stdout.contains('\u{1b}'), "{ran:#?}");
+        assert!(report.contains(if engine == "virtual" { "virtual time" } else { "real threads" }), "{ran:#?}");
+    }
+    for (args, why) in [
+        ("watch small.toml --every 0s", "is no time at all"),
+        ("watch small.toml --every soon", "is no duration"),
+        ("watch small.toml --engine both", "one run is watched, not two"),
+        ("watch nothing.toml", "there is no such file"),
+        ("watch small.toml --variant other", "there is no such variant"),
+    ] {
+        place.run(args).exits(2).says(&[why]).prints_nothing();
+    }
+}

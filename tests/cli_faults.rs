@@ -381,3 +381,15 @@ fn r09_a_report_replaced_links_and_opened_private_files() {
     place.run("run small.toml --engine virtual --output new.txt").exits(0);
     assert_eq!(fs::metadata(place.path("new.txt")).unwrap().permissions().mode() & 0o777, 0o644);
 }
+
+#[test]
+fn a_signal_ends_what_is_watched_with_its_report() {
+    let place = Place::new();
+    for (signal, engine) in [("INT", "threads"), ("TERM", "virtual")] {
+        let args = format!("watch pop3.toml --duration 10h --speed 1 --engine {engine}");
+        let running = Running::begin(&place, &args);
+        running.signal(signal);
+        let ran = running.end().exits(130).quiet();
+        assert!(ran.stdout.contains("interrupted at"), "{ran:#?}");
+    }
+}

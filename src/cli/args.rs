@@ -49,6 +49,9 @@ pub enum Command {
     Compare(RunArgs),
     /// Run one variant of a scenario (the first, unless --variant says otherwise)
     Run(RunArgs),
+    /// Run one variant before your eyes, in the terminal: threads, waits and queues as they change; keys change registry
+    /// values, load and speed
+    Watch(WatchArgs),
     /// Replay IIS SMTP logs (W3C extended, NCSA, or CSV) as inbound mail in a scenario
     Replay(ReplayArgs),
     /// Read scenarios and report every mistake, without running anything
@@ -194,6 +197,26 @@ pub struct RunArgs {
     /// Where the report goes.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `watch`.
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// A scenario file, the name of a shipped scenario, or `-` for stdin
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// What to change in it.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// Real worker threads, or virtual time at the scenario's speed
+    #[arg(long, value_enum, default_value_t = Engine::Threads)]
+    pub engine: Engine,
+    /// Plain lines instead of a screen, as where stdout is no terminal
+    #[arg(long)]
+    pub plain: bool,
+    /// Emulated time between two plain lines, e.g. 10s [default: a second's worth at the scenario's speed]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub every: Option<String>,
 }
 
 /// Arguments of `replay`.

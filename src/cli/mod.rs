@@ -19,6 +19,7 @@ mod scenarios;
 pub mod verify;
 pub mod verify_cases;
 mod verify_coverage;
+pub mod watch;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Compare(args) => running::compare(args),
         Command::Run(args) => running::run(args),
+        Command::Watch(args) => watch::watch(args, cli.color),
         Command::Replay(args) => running::replay(args),
         Command::Check { files } => inspect::check(files),
         Command::Explain { file, changes } => inspect::explain(file, changes),

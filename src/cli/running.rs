@@ -75,6 +75,7 @@ fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyho
         interrupt: catch_signals()?,
         trace: streams.trace(),
         perfetto: streams.perfetto(),
+        control: None,
     };
     let bars = Bars::new(if replications.is_some() { &[] } else { plans }, args.quiet);
     let mut ran = match &replications {
@@ -124,7 +125,7 @@ fn command() -> String {
 }
 
 /// How a run ended whose report is written; why, where the code alone does not say it.
-fn ending(ran: &Ran, interrupted: bool) -> Exit {
+pub(super) fn ending(ran: &Ran, interrupted: bool) -> Exit {
     if ran.went_wrong() {
         complain(
             "atqsim: exit code 1: handlers panicked, a variant could not run, or a law was broken; see the report",
@@ -230,7 +231,7 @@ pub(super) fn catch_signals() -> anyhow::Result<Interrupt> {
 }
 
 /// Columns of the terminal, from `COLUMNS` or the terminal itself; 100 where there is none.
-fn terminal_width(to_terminal: bool) -> usize {
+pub(super) fn terminal_width(to_terminal: bool) -> usize {
     const WITHOUT_TERMINAL: usize = 100;
     if !to_terminal {
         return WITHOUT_TERMINAL;

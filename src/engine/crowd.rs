@@ -89,6 +89,17 @@ impl Crowd {
         })
     }
 
+    /// Somebody has a hand on the run.
+    pub(super) fn put_under_a_hand(&mut self, plan: &Plan) {
+        self.floor.put_under_a_hand(plan);
+    }
+
+    /// From `now` on, open sources come `factor` times as often as the scenario says.
+    pub(super) fn set_load(&mut self, factor: f64, now: Nanos) {
+        let now = self.not_before(now);
+        self.floor.set_load(factor, now);
+    }
+
     /// From now on somebody is told of every item; `None` for nobody.
     pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) {
         self.floor.observe(observer);

@@ -62,6 +62,18 @@ impl<N: Ord + Copy> Floor<N> {
         })
     }
 
+    /// Somebody has a hand on the run: also a single server's services may go offline.
+    pub(super) fn put_under_a_hand(&mut self, plan: &Plan) {
+        if self.hosting.is_none() {
+            self.hosting = Some(Box::new(Hosting::of_server(plan)));
+        }
+    }
+
+    /// From `now` on, open sources come `factor` times as often as the scenario says.
+    pub(super) fn set_load(&mut self, factor: f64, now: Nanos) {
+        self.workload.set_load(factor, now);
+    }
+
     /// From now on somebody is told of every item; `None` for nobody. The answer is who was told before.
     pub(super) fn observe(&mut self, observer: Option<Box<dyn Observer>>) -> Option<Box<dyn Observer>> {
         std::mem::replace(&mut self.observer, observer)

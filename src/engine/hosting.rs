@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::live::{ClusterPicture, Live};
 use crate::ids::{ClassId, SourceId};
 use crate::item::Outcome;
 use crate::metrics::failover::FailoverSummary;
-use crate::models::cluster::spec::{NodeEvent, NodeId, ResourceId};
+use crate::models::cluster::spec::{GroupId, NodeEvent, NodeId, ResourceId};
 use crate::models::cluster::{Cluster, Effect, Stimulus};
 use crate::plan::Plan;
 use crate::plan::cluster::ClusterPlan;
@@ -73,7 +74,15 @@ pub(super) struct Hosting {
 
 impl Hosting {
     pub(super) fn new(plan: &Plan) -> Option<Hosting> {
-        let cluster_plan = plan.cluster.clone()?;
+        Some(Hosting::of(plan, plan.cluster.clone()?))
+    }
+
+    /// A single server, whose services somebody may restart.
+    pub(super) fn of_server(plan: &Plan) -> Hosting {
+        Hosting::of(plan, Arc::new(ClusterPlan::of_server(plan)))
+    }
+
+    fn of(plan: &Plan, cluster_plan: Arc<ClusterPlan>) -> Hosting {
         let is_probe = |class: ClassId| cluster_plan.probe_class.contains(&Some(class));
         let class = |(at, class): (usize, &crate::plan::ClassPlan)| Class {
             resource: cluster_plan.resource_of[at].expect("every class of a cluster has an owner"),
@@ -85,7 +94,7 @@ impl Hosting {
         let mut cluster = Cluster::new(Arc::clone(&cluster_plan.spec));
         let mut effects = Vec::new();
         cluster.begin(&mut effects);
-        Some(Hosting {
+        Hosting {
             classes: plan.classes.iter().enumerate().map(class).collect(),
             resources: vec![Resource::default(); cluster_plan.spec.resources.len()],
             probes: BTreeMap::new(),
@@ -98,7 +107,21 @@ impl Hosting {
             sessions_cut: 0,
             messages_delayed: 0,
             messages_resumed: 0,
-        })
+        }
+    }
+
+    /// Shows what the cluster is at, and what has happened since it was last shown.
+    pub(super) fn show(&self, live: &Live) {
+        let spec = &self.plan.spec;
+        let picture = ClusterPicture {
+            nodes: (0..spec.nodes.len()).map(|at| self.cluster.node_state(NodeId(at as u16))).collect(),
+            groups: (0..spec.groups.len())
+                .map(|at| GroupId(at as u16))
+                .map(|group| (self.cluster.group_state(group), self.cluster.node_of(group)))
+                .collect(),
+            resources: (0..spec.resources.len()).map(|at| self.cluster.resource_state(ResourceId(at as u16))).collect(),
+        };
+        live.show_cluster(picture, self.cluster.events_from(live.events_seen()));
     }
 
     pub(super) fn next_deadline(&self) -> Nanos {

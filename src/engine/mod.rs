@@ -4,9 +4,11 @@
 //! the *floor* (`floor.rs`); an engine only says when things happen. Not a report and not a file format: an engine
 //! prints nothing. Called by `run`.
 
+pub mod control;
 mod crowd;
 mod floor;
 mod hosting;
+pub mod live;
 pub mod observer;
 pub mod recording;
 pub mod threaded;
@@ -143,6 +145,21 @@ pub struct Options<'a> {
     /// Hears of every item. Real threads and twins; `virtual_time::observe` takes its observer itself. The recorder
     /// must be the `trace` too.
     pub recorder: Option<Arc<recording::Recorder>>,
+    /// Somebody's hand on the run.
+    pub control: Option<Arc<control::Control>>,
+}
+
+impl Options<'_> {
+    /// Who gets every line of the decision log.
+    fn listener(&self) -> Option<Arc<dyn Trace>> {
+        let live = || self.control.as_ref().map(|control| Arc::clone(control.live()) as Arc<dyn Trace>);
+        self.trace.clone().or_else(live)
+    }
+
+    /// Who hears of every item, where somebody watches.
+    fn watcher(&self) -> Option<Box<dyn observer::Observer>> {
+        self.control.as_ref().map(|control| control.live().observer())
+    }
 }
 
 impl std::fmt::Debug for Options<'_> {

@@ -15,11 +15,14 @@
 //! Order at equal times: ends of phases first, then threads that have been idle for too long, then the cluster, then
 //! clients that give up, then arrivals; within each in order of making, and of nodes the one first that comes first.
 
+mod hand;
 mod nodes;
 
 use std::sync::Arc;
 
+use self::hand::{Before, Hand, NoHand};
 use self::nodes::Elsewhere;
+use super::control::Control;
 use super::floor::{Due, Floor};
 use super::observer::Observer;
 use super::{EngineError, Options, RunOutput};
@@ -124,6 +127,7 @@ struct Node {
 
 struct Engine<'a> {
     plan: &'a Plan,
+    control: Option<&'a Control>,
     floor: Floor<Ticket>,
     /// The node at which things happen; the others wait in `elsewhere`.
     here: Node,
@@ -160,7 +164,7 @@ enum Leaving {
 /// # Errors
 /// [`EngineError::TimeStandsStill`].
 pub fn run(plan: &Plan, options: &Options<'_>) -> Result<RunOutput, EngineError> {
-    observe(plan, options, None).map(|(output, _)| output)
+    observe(plan, options, options.watcher()).map(|(output, _)| output)
 }
 
 /// Runs a plan in virtual time and tells `observer` of every item; the answer has the observer again.
@@ -173,17 +177,19 @@ pub fn observe(
     observer: Option<Box<dyn Observer>>,
 ) -> Result<(RunOutput, Option<Box<dyn Observer>>), EngineError> {
     let log = (options.log_decisions > 0 && plan.cluster.is_none()).then(|| DecisionLog::new(options.log_decisions));
-    let logs = log.is_some() || options.trace.is_some();
-    let (here, elsewhere) = nodes::of(plan, options.trace.as_deref());
+    let trace = options.listener();
+    let logs = log.is_some() || trace.is_some();
+    let (here, elsewhere) = nodes::of(plan, trace.as_deref());
     let mut engine = Engine {
         plan,
+        control: options.control.as_deref(),
         floor: Floor::new(plan, options.intervals)?,
         logs,
         tells_waits: logs || here.dispatch.minds_waits() || elsewhere.minds_waits(),
         here,
         elsewhere,
         log,
-        trace: options.trace.clone(),
+        trace,
         sequence: 0,
         to_do: ToDo::default(),
         leaving: Leaving::GiveUp,
@@ -194,7 +200,10 @@ pub fn observe(
         gone: Vec::new(),
     };
     engine.floor.observe(observer);
-    let interrupted = engine.run(options)?;
+    let interrupted = match &options.control {
+        None => engine.run(options, &mut NoHand)?,
+        Some(control) => engine.run_by_hand(options, control)?,
+    };
     let observer = engine.floor.observe(None);
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
@@ -218,7 +227,7 @@ pub fn observe(
 impl Engine<'_> {
     /// The main loop. `true`: interrupted.
     #[inline(always)]
-    fn run(&mut self, options: &Options<'_>) -> Result<bool, EngineError> {
+    fn run<H: Hand>(&mut self, options: &Options<'_>, hand: &mut H) -> Result<bool, EngineError> {
         let most = options.max_events.unwrap_or(u64::MAX);
         let mut look_around = LOOK_AROUND.min(most);
         let (mut events, mut looked_at, mut stands_still) = (0_u64, Nanos::ZERO, 0);
@@ -230,6 +239,13 @@ impl Engine<'_> {
             let ends = self.here.ends.first_at();
             let due = self.floor.next_due().min(self.here.idle_check);
             let next = ends.min(due);
+            if H::IS_THERE {
+                match hand.before(self, next.min(self.plan.duration), options) {
+                    Before::Event => {}
+                    Before::Anew => continue,
+                    Before::End => return Ok(true),
+                }
+            }
             if next >= self.plan.duration {
                 return Ok(false);
             }

@@ -44,6 +44,14 @@ pub fn running_totals(summary: &Summary, classes: &[ClassId], of: fn(&ClassInter
     totals.collect()
 }
 
+impl ClassSummary {
+    /// Whether somebody found the service offline, or was cut off when it went.
+    #[must_use]
+    pub fn went_offline(&self) -> bool {
+        self.outcomes.cut + self.outcomes.unreachable > 0
+    }
+}
+
 /// What a set of classes went through, taken together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Together {

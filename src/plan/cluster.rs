@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{ClassPlan, Plan, Role};
 use crate::ids::{ClassId, SourceId};
-use crate::models::cluster::spec::{ClusterSpec, GroupId, NodeId, ResourceId};
+use crate::models::cluster::spec::{ClusterSpec, GroupId, GroupSpec, NodeId, ResourceId, ResourceKind, ResourceSpec};
 use crate::policy::dispatch::{ClassRule, Kind, Rules};
 use crate::policy::order::Order;
 use crate::policy::registry::Registry;
@@ -53,6 +53,60 @@ pub struct NodePlan {
 }
 
 impl ClusterPlan {
+    /// A single server as its own cluster of one node, which nothing watches and which cannot move: one resource has every
+    /// class. It goes offline only where somebody restarts its services.
+    #[must_use]
+    pub fn of_server(plan: &Plan) -> ClusterPlan {
+        let policies = Policies::default();
+        let name = "server".to_string();
+        let resource = ResourceSpec {
+            name: "services".to_string(),
+            display_name: "IIS Admin".to_string(),
+            group: GroupId(0),
+            kind: ResourceKind::Smtp,
+            depends_on: Vec::new(),
+            restart_threshold: policies.restart_threshold,
+            restart_period: policies.restart_period,
+            restart_action: policies.restart_action,
+            retry_after: policies.retry_after,
+            pending_timeout: policies.pending_timeout,
+            online_takes: policies.online_takes,
+            offline_takes: policies.offline_takes,
+            watch: None,
+        };
+        let group = GroupSpec {
+            name: name.clone(),
+            display_name: name.clone(),
+            owners: vec![NodeId(0)],
+            starts_on: NodeId(0),
+            failover_threshold: policies.failover_threshold,
+            failover_period: policies.failover_period,
+            failback: policies.failback,
+        };
+        let spec = ClusterSpec {
+            nodes: vec![name.clone()],
+            groups: vec![group],
+            resources: vec![resource],
+            faults: Vec::new(),
+        };
+        let node = NodePlan {
+            name,
+            machine: plan.machine,
+            registry: plan.registry.clone(),
+            pool: plan.pool.clone(),
+            rules: plan.rules(),
+        };
+        ClusterPlan {
+            spec: Arc::new(spec),
+            nodes: vec![node],
+            resource_of: vec![Some(ResourceId(0)); plan.classes.len()],
+            probe_class: vec![None],
+            probe_source: vec![None],
+            group_of_source: vec![GroupId(0); plan.load.sources.len()],
+            policies,
+        }
+    }
+
     /// The group of a class; `None` for an index that is none.
     #[must_use]
     pub fn group_of_class(&self, class: ClassId) -> Option<GroupId> {

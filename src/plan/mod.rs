@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod stability;
 pub mod threshold;
+pub mod tuning;
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ pub use trace::TraceFile;
 
 use std::sync::Arc;
 
+use crate::engine::control::Control;
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::metrics::failover::ClusterFigures;
 use crate::plan::Plan;
@@ -62,6 +63,8 @@ pub struct RunOptions {
     pub trace: Option<Arc<TraceFile>>,
     /// Gets the same, and is a Perfetto trace. Of several replications it gets the first.
     pub perfetto: Option<Arc<PerfettoFile>>,
+    /// Somebody's hand on the run; it serves one run, so there is to be one plan.
+    pub control: Option<Arc<Control>>,
 }
 
 /// What hears the decision log of one run.
@@ -236,6 +239,7 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             max_events: options.max_events,
             burn_cpu: options.burn_cpu,
             intervals: options.intervals,
+            control: options.control.clone(),
             ..Options::default()
         };
         listeners.begin(options.engine, &plan);
@@ -255,7 +259,11 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     }
     let report = (!variants.is_empty()).then(|| {
         let left_out: Vec<&str> = plans[variants.len()..].iter().map(|plan| plan.variant.as_str()).collect();
-        let notices = notices::of(&variants, &left_out);
+        let mut notices = notices::of(&variants, &left_out);
+        if let Some(control) = &options.control {
+            notices.extend(notices::by_hand(&variants[0].plan, &control.changes()));
+            notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
+        }
         Report { engine: options.engine.name().to_string(), notices, variants, precision: None, origin: None }
     });
     Ran { report, error }

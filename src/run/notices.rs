@@ -2,10 +2,12 @@
 //!
 //! Not the figures and not their layout. Called by [`super::run`].
 
+use crate::engine::control::{Change, Changed, InEffect};
 use crate::metrics::host::HostVerdict;
 use crate::metrics::replicated::figure;
 use crate::metrics::starvation::EPISODES_KEPT;
 use crate::plan::stability::Bottleneck;
+use crate::plan::tuning::Values;
 use crate::plan::{Plan, Role};
 use crate::report::{Gravity, Notice, Precision, Settling, VariantReport, Wide};
 use crate::time::Nanos;
@@ -30,6 +32,44 @@ pub(super) fn of(variants: &[VariantReport], left_out: &[&str]) -> Vec<Notice> {
     notices.extend(different_loads(variants));
     notices.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
     notices
+}
+
+/// What somebody changed while the run went on: its figures are not those of the scenario.
+pub(super) fn by_hand(plan: &Plan, changes: &[Change]) -> Option<Notice> {
+    if changes.is_empty() {
+        return None;
+    }
+    let names = plan.node_names();
+    let values = |pool: &InEffect| match pool.values {
+        Some(Values { percent, additional }) => {
+            format!("MaxPercentPoolThreads {percent}, AdditionalPoolThreadsPerProc {additional}")
+        }
+        None => "other values".to_string(),
+    };
+    let each = |change: &Change| match &change.what {
+        Changed::Load { factor } => format!("at {} the load of open sources x {factor}", change.at),
+        Changed::Pool { node, before, after, restarted } => {
+            let on = if names.len() > 1 { format!(" on {}", names[*node]) } else { String::new() };
+            let how =
+                if *restarted { "by a restart of IIS Admin" } else { "at once, without the restart that it takes" };
+            format!(
+                "at {} {}{on}, {how} (the pool from {} to {} threads, a heavy queue from {} to {})",
+                change.at,
+                values(after),
+                before.size,
+                after.size,
+                before.cap,
+                after.cap
+            )
+        }
+    };
+    let told: Vec<String> = changes.iter().map(each).collect();
+    let text = format!(
+        "{}: changed by hand while it ran, so these are not the figures of the scenario as it is written: {}",
+        plan.variant,
+        told.join("; ")
+    );
+    Some(notice(Gravity::Warning, "changed-by-hand", text, "read each figure as one over the times before and after"))
 }
 
 /// Fewer replications were completed than were asked for.

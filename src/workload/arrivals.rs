@@ -3,6 +3,8 @@
 //! Not what is asked (see `journey.rs`) and not closed populations, whose arrivals follow from outcomes. Called by
 //! `workload` alone; the types are built by `scenario`.
 
+mod rescale;
+
 use super::distribution::{Distribution, exponential};
 use crate::rng::{Stream, StreamKey, Streams};
 use crate::time::Nanos;
@@ -60,6 +62,14 @@ impl Pattern {
                 let state = |s: &SwitchState| SwitchState { per_second: s.per_second * factor, holds: s.holds.clone() };
                 Pattern::Switching(states.iter().map(state).collect())
             }
+        }
+    }
+
+    /// The mean gap in nanoseconds, where the rate never changes and is not 0.
+    fn steady_gap(&self) -> Option<f64> {
+        match self {
+            Pattern::Rate { rate, .. } => rate.steady().filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate),
+            Pattern::Gaps(_) | Pattern::Switching(_) => None,
         }
     }
 
@@ -169,6 +179,22 @@ impl RateProfile {
         (self.pieces[after - 1], self.pieces.get(after).map(|p| p.start).or(self.period))
     }
 
+    /// How many arrivals the rate adds up to between two moments.
+    fn area(&self, from: Nanos, to: Nanos) -> f64 {
+        let (mut now, mut sum) = (from, 0.0);
+        while now < to {
+            let local = self.local(now);
+            let (piece, end) = self.piece(local);
+            let until = end.map_or(to, |end| to.min(now + end.since(local).max(Nanos(1))));
+            let span = until.since(now);
+            // In a straight line, so the mean of both ends; the far one may be where the next piece starts.
+            let far = local + span;
+            sum += (piece_rate(piece, end, local) + piece_rate(piece, end, far)) / 2.0 * span.as_secs_f64();
+            now = until;
+        }
+        sum
+    }
+
     /// The moment after `from` at which the rate has added up to `amount` arrivals; `None` if that is never, or not
     /// before `until`.
     fn reach(&self, from: Nanos, amount: f64, until: Nanos) -> Option<Nanos> {
@@ -221,6 +247,12 @@ pub(super) struct ArrivalTimes {
     drawn: u64,
     switches: u64,
     state_ends: Nanos,
+    /// The state of a switching source, and its end, at the arrival before the one that was planned last.
+    planned_in: (u64, Nanos),
+    /// No further arrival was found before the end.
+    exhausted: bool,
+    /// Where somebody has changed the rate while the run went on.
+    rescaled: Option<Box<rescale::Rescaled>>,
 }
 
 impl ArrivalTimes {
@@ -229,10 +261,7 @@ impl ArrivalTimes {
         let mut times = ArrivalTimes {
             key,
             gaps: key.streams(purpose::GAP),
-            steady_gap: match &pattern {
-                Pattern::Rate { rate, .. } => rate.steady().filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate),
-                Pattern::Gaps(_) | Pattern::Switching(_) => None,
-            },
+            steady_gap: pattern.steady_gap(),
             pattern,
             batch: batch.max(1),
             until,
@@ -241,6 +270,9 @@ impl ArrivalTimes {
             drawn: 0,
             switches: 0,
             state_ends: Nanos::ZERO,
+            planned_in: (0, Nanos::ZERO),
+            exhausted: false,
+            rescaled: None,
         };
         if let Pattern::Switching(states) = &times.pattern {
             times.state_ends = states[0].holds.draw(&mut key.stream(0, purpose::SWITCH));
@@ -271,15 +303,24 @@ impl ArrivalTimes {
             }
             Pattern::Switching(_) => self.next_switching(&mut stream),
         };
-        self.now = next.filter(|t| *t < self.until)?;
+        let Some(next) = next.filter(|t| *t < self.until) else {
+            self.exhausted = true;
+            return None;
+        };
+        self.now = next;
         self.left_in_batch = self.batch - 1;
         Some(self.now)
     }
 
     fn next_switching(&mut self, stream: &mut Stream) -> Option<Nanos> {
+        self.planned_in = (self.switches, self.state_ends);
+        self.reach_switching(self.now, exponential(stream))
+    }
+
+    /// The moment after `from`, in the present state, at which the rates have added up to `left` arrivals.
+    fn reach_switching(&mut self, from: Nanos, mut left: f64) -> Option<Nanos> {
         let Pattern::Switching(states) = &self.pattern else { return None };
-        let mut left = exponential(stream);
-        let mut now = self.now;
+        let mut now = from;
         while now < self.until {
             let state = &states[(self.switches % states.len() as u64) as usize];
             let area = state.per_second * self.state_ends.since(now).as_secs_f64();
@@ -289,12 +330,16 @@ impl ArrivalTimes {
             left -= area;
             now = self.state_ends;
             self.switches += 1;
-            let state = &states[(self.switches % states.len() as u64) as usize];
-            let holds = state.holds.draw(&mut self.key.stream(self.switches, purpose::SWITCH));
-            self.state_ends = now + holds.max(Nanos(1));
+            self.state_ends = now + held_for(states, self.key, self.switches);
         }
         None
     }
+}
+
+/// How long the state after `switches` switches holds.
+fn held_for(states: &[SwitchState], key: StreamKey, switches: u64) -> Nanos {
+    let state = &states[(switches % states.len() as u64) as usize];
+    state.holds.draw(&mut key.stream(switches, purpose::SWITCH)).max(Nanos(1))
 }
 
 #[cfg(test)]

@@ -418,6 +418,21 @@ impl Workload {
         }
     }
 
+    /// From `now` on, open sources come `factor` times as often as the scenario says; `factor` is at least 0. Closed
+    /// populations, logs and probes are as they were. What an item asks for does not change with it.
+    pub fn set_load(&mut self, factor: f64, now: Nanos) {
+        for (at, source) in self.sources.iter_mut().enumerate() {
+            let Feed::Open(times) = &mut source.feed else { continue };
+            match times.rescale(factor, now) {
+                Some(due) => {
+                    self.order += 1;
+                    self.begins.set(at, due, self.order);
+                }
+                None => self.begins.clear(at),
+            }
+        }
+    }
+
     /// Puts a closed client's next session into the calendar, some time after `now`.
     fn begin_session(&mut self, source: SourceId, number: u64, now: Nanos) {
         let Arrivals::Closed { pause, .. } = &self.spec.sources[source.index()].arrivals else { return };

@@ -4,6 +4,7 @@
 //! effect.
 
 use super::{Counted, Crowd, ItemKey, Place};
+use crate::engine::live::Live;
 use crate::ids::ClassId;
 use crate::models::cluster::Effect;
 use crate::models::cluster::spec::{NodeId, ResourceId};
@@ -20,6 +21,17 @@ impl Crowd {
     /// Whether the cluster has decided something that is not carried out yet.
     pub(in crate::engine) fn has_effects(&self) -> bool {
         self.floor.has_effects()
+    }
+
+    /// The services of a node are restarted by hand. What follows is for [`Crowd::pop_effect`].
+    pub(in crate::engine) fn restart(&mut self, node: usize, now: Nanos) {
+        let now = self.not_before(now);
+        self.floor.restart(node, now);
+    }
+
+    /// Shows what the cluster is at.
+    pub(in crate::engine) fn show_cluster(&self, live: &Live) {
+        self.floor.show_cluster(live);
     }
 
     /// The item of a probe, which is about to be submitted.

@@ -3,7 +3,8 @@
 //! Not the decisions (`models::cluster`) and not the pools (the engines). Called by both engines, when they carry out an
 //! effect.
 
-use super::{Floor, Hosting, Place};
+use super::{Floor, Hosting, Place, Stimulus};
+use crate::engine::live::Live;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::models::cluster::Effect;
@@ -31,6 +32,18 @@ impl<N: Ord + Copy> Floor<N> {
     /// What the cluster has decided.
     pub(in crate::engine) fn pop_effect(&mut self) -> Option<Effect> {
         self.hosting.as_mut()?.pop_effect()
+    }
+
+    /// The services of a node are restarted by hand. What follows is for [`Floor::pop_effect`].
+    pub(in crate::engine) fn restart(&mut self, node: usize, now: Nanos) {
+        self.hosting().tell(now, Stimulus::Restart { node: NodeId(node as u16) });
+    }
+
+    /// Shows what the cluster is at.
+    pub(in crate::engine) fn show_cluster(&self, live: &Live) {
+        if let Some(hosting) = &self.hosting {
+            hosting.show(live);
+        }
     }
 
     /// The node to whose pool an item is to be submitted. `None`: it has been dealt with, because its service is offline.

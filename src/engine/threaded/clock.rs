@@ -2,7 +2,9 @@
 //!
 //! The only place of the program that reads the machine's clock to decide anything. Waiting is to an absolute deadline:
 //! sleep until shortly before, then spin the last moment, and spin only while fewer threads spin than the host has
-//! processors to spare. Sleeping is parking, so the end of a run wakes everybody at once.
+//! processors to spare. Sleeping is parking, so the end of a run wakes everybody at once. A clock may be one that somebody
+//! stops and sets to another speed: then sleepers are woken and look again until when they sleep. Virtual time keeps pace
+//! with such a clock where it is watched.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::Thread;
@@ -15,11 +17,32 @@ use crate::time::Nanos;
 /// The last part of a wait that is spun. Plain sleeps of the kinds of host this was measured on end 20 to 60 us late.
 const SPIN: Duration = Duration::from_micros(80);
 
+/// Emulated time as a straight line over wall time, from some moment on.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    since: Instant,
+    at: Nanos,
+    speed: f64,
+    stands_still: bool,
+}
+
+/// How emulated time goes.
+#[derive(Debug)]
+enum Rate {
+    /// Along this line, for the whole run.
+    Fixed(Line),
+    /// Along a line that somebody may replace; with the highest speed that there was.
+    ByHand(Mutex<(Line, f64)>),
+}
+
+/// How long somebody who may be called sleeps at most while the clock stands still.
+const LOOKS_AGAIN: Duration = Duration::from_millis(50);
+
 /// Maps wall time to emulated time, and wakes sleepers at the end.
 #[derive(Debug)]
-pub(super) struct Clock {
+pub(in crate::engine) struct Clock {
     start: Instant,
-    speed: f64,
+    rate: Rate,
     ended: AtomicBool,
     spinners: AtomicU32,
     most_spinners: u32,
@@ -28,7 +51,7 @@ pub(super) struct Clock {
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waited {
+pub(in crate::engine) enum Waited {
     /// The moment has come, this much earlier (wall time).
     Until(Duration),
     /// The run is over.
@@ -40,9 +63,25 @@ pub(super) enum Waited {
 impl Clock {
     /// A clock at zero that runs at `speed` from now on.
     pub(super) fn start(speed: f64, host_processors: u32) -> Clock {
+        let start = Instant::now();
+        Clock::along(
+            Rate::Fixed(Line { since: start, at: Nanos::ZERO, speed, stands_still: false }),
+            start,
+            host_processors,
+        )
+    }
+
+    /// The same, but it may be stopped and set to another speed.
+    pub(in crate::engine) fn start_by_hand(speed: f64, host_processors: u32) -> Clock {
+        let start = Instant::now();
+        let line = Line { since: start, at: Nanos::ZERO, speed, stands_still: false };
+        Clock::along(Rate::ByHand(Mutex::new((line, speed))), start, host_processors)
+    }
+
+    fn along(rate: Rate, start: Instant, host_processors: u32) -> Clock {
         Clock {
-            start: Instant::now(),
-            speed,
+            start,
+            rate,
             ended: AtomicBool::new(false),
             spinners: AtomicU32::new(0),
             // One processor is left to whoever has work to do.
@@ -51,8 +90,49 @@ impl Clock {
         }
     }
 
+    fn line(&self) -> Line {
+        match &self.rate {
+            Rate::Fixed(line) => *line,
+            Rate::ByHand(line) => line.lock().0,
+        }
+    }
+
+    /// From now on emulated time goes another way. A clock that is not one for that goes on as it did.
+    fn bend(&self, bend: impl FnOnce(&mut Line)) {
+        let Rate::ByHand(state) = &self.rate else { return };
+        {
+            let (line, fastest) = &mut *state.lock();
+            let now = Instant::now();
+            *line = Line { since: now, at: line.at_instant(now), ..*line };
+            bend(line);
+            *fastest = fastest.max(line.speed);
+        }
+        // Whoever had read the old line and has not parked yet finds this unpark, and looks again.
+        for thread in self.sleepers.lock().iter() {
+            thread.unpark();
+        }
+    }
+
+    /// Emulated time stands still from now on, or goes on.
+    pub(in crate::engine) fn stand_still(&self, still: bool) {
+        self.bend(|line| line.stands_still = still);
+    }
+
+    /// Emulated time goes `speed` times as fast as the wall clock from now on.
+    pub(in crate::engine) fn set_speed(&self, speed: f64) {
+        self.bend(|line| line.speed = speed);
+    }
+
+    /// The highest speed that there was.
+    pub(super) fn fastest(&self) -> f64 {
+        match &self.rate {
+            Rate::Fixed(line) => line.speed,
+            Rate::ByHand(state) => state.lock().1,
+        }
+    }
+
     /// Makes the calling thread one that [`Clock::end`] wakes, and asks the system for its smallest timer slack.
-    pub(super) fn join(&self) {
+    pub(in crate::engine) fn join(&self) {
         self.sleepers.lock().push(std::thread::current());
         #[cfg(target_os = "linux")]
         // A system that refuses only makes waits less exact, which is measured and reported anyway.
@@ -60,8 +140,9 @@ impl Clock {
     }
 
     /// The emulated time.
-    pub(super) fn now(&self) -> Nanos {
-        self.emulated(self.start.elapsed())
+    pub(in crate::engine) fn now(&self) -> Nanos {
+        let line = self.line();
+        line.at_instant(Instant::now())
     }
 
     /// Wall time since the start.
@@ -69,28 +150,34 @@ impl Clock {
         self.start.elapsed()
     }
 
-    /// A wall span in emulated time.
-    pub(super) fn emulated(&self, wall: Duration) -> Nanos {
-        Nanos::from_f64(wall.as_nanos() as f64 * self.speed)
+    /// A wall span in emulated time, at the present speed.
+    pub(in crate::engine) fn emulated(&self, wall: Duration) -> Nanos {
+        emulated(wall, self.line().speed)
     }
 
-    /// An emulated span in wall time.
+    /// An emulated span in wall time, at the present speed.
     pub(super) fn wall_of(&self, span: Nanos) -> Duration {
-        Duration::from_nanos(Nanos::from_f64(span.0 as f64 / self.speed).0)
-    }
-
-    fn instant(&self, at: Nanos) -> Option<Instant> {
-        self.start.checked_add(self.wall_of(at))
+        wall_of(span, self.line().speed)
     }
 
     /// Waits until the emulated time `at`. With `callable`, an unpark ends it early.
-    pub(super) fn wait_until(&self, at: Nanos, callable: bool) -> Waited {
-        let Some(deadline) = self.instant(at) else { return self.wait_for_end() };
+    pub(in crate::engine) fn wait_until(&self, at: Nanos, callable: bool) -> Waited {
         loop {
             // Ordering: Acquire pairs with the Release in `end`; whoever sees the end also sees what was done before.
             if self.ended.load(Ordering::Acquire) {
                 return Waited::Ended;
             }
+            let Some(deadline) = self.line().instant(at) else {
+                match &self.rate {
+                    Rate::Fixed(_) => return self.wait_for_end(),
+                    Rate::ByHand(_) if callable => {
+                        std::thread::park_timeout(LOOKS_AGAIN);
+                        return Waited::Called;
+                    }
+                    Rate::ByHand(_) => std::thread::park(),
+                }
+                continue;
+            };
             let now = Instant::now();
             let Some(left) = deadline.checked_duration_since(now) else { return Waited::Until(now - deadline) };
             if left.is_zero() {
@@ -145,6 +232,89 @@ impl Clock {
         self.ended.store(true, Ordering::Release);
         for thread in self.sleepers.lock().drain(..) {
             thread.unpark();
+        }
+    }
+}
+
+impl Line {
+    fn at_instant(&self, now: Instant) -> Nanos {
+        if self.stands_still {
+            return self.at;
+        }
+        self.at + emulated(now.saturating_duration_since(self.since), self.speed)
+    }
+
+    /// When the emulated time `at` is; `None` for never. What is past already is not further back than the line begins.
+    fn instant(&self, at: Nanos) -> Option<Instant> {
+        if self.stands_still && at > self.at {
+            return None;
+        }
+        self.since.checked_add(wall_of(at.since(self.at), self.speed))
+    }
+}
+
+fn emulated(wall: Duration, speed: f64) -> Nanos {
+    Nanos::from_f64(wall.as_nanos() as f64 * speed)
+}
+
+fn wall_of(span: Nanos, speed: f64) -> Duration {
+    Duration::from_nanos(Nanos::from_f64(span.0 as f64 / speed).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_stands_still_goes_on_where_it_stood_at_its_new_speed() {
+        let clock = Clock::start_by_hand(1_000.0, 2);
+        clock.stand_still(true);
+        let stood = clock.now();
+        for _ in 0..1_000 {
+            assert_eq!(clock.now(), stood);
+        }
+        clock.set_speed(1e-12);
+        clock.stand_still(false);
+        // So slow that not a nanosecond comes within minutes.
+        assert_eq!(clock.now(), stood);
+        clock.set_speed(1e6);
+        while clock.now() < stood + Nanos::SECOND {
+            std::hint::spin_loop();
+        }
+        assert_eq!(clock.fastest(), 1e6);
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_by_another_speed_and_not_by_a_standstill() {
+        // At this speed the moment is weeks away.
+        let clock = Arc::new(Clock::start_by_hand(1e-3, 2));
+        let moment = Nanos::from_secs(3_600);
+        let sleeper = {
+            let clock = Arc::clone(&clock);
+            std::thread::spawn(move || {
+                clock.join();
+                (clock.wait_until(moment, false), clock.now())
+            })
+        };
+        clock.stand_still(true);
+        clock.set_speed(1e9);
+        // Nobody sleeps on to a moment that a clock which stands still does not reach.
+        assert!(clock.now() < moment && !sleeper.is_finished());
+        clock.stand_still(false);
+        let (waited, woke) = sleeper.join().expect("no panic");
+        assert!(matches!(waited, Waited::Until(_)) && woke >= moment, "{waited:?} at {woke}");
+    }
+
+    #[test]
+    fn a_clock_that_is_not_one_for_that_is_not_bent() {
+        let clock = Clock::start(1e9, 2);
+        clock.stand_still(true);
+        clock.set_speed(1e-9);
+        let seen = clock.now();
+        while clock.now() <= seen {
+            std::hint::spin_loop();
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Locks, in the order in which they may be taken: the floor's, then the pool's. A worker takes the floor's alone; the
 //! injector and a worker that submits a follower take the pool's inside it.
 
-mod clock;
+pub(super) mod clock;
+mod hand;
 mod host;
 mod nodes;
 mod processors;
@@ -23,6 +24,7 @@ use self::clock::{Clock, Waited};
 use self::host::HostMeter;
 use self::nodes::Nodes;
 use self::processors::SharedProcessors;
+use super::control::Control;
 use super::crowd::{Crowd, Due, ItemKey};
 use super::recording::Recorder;
 use super::{EngineError, Options, RunOutput};
@@ -51,6 +53,8 @@ struct Machine {
     nodes: Nodes,
     burn_cpu: bool,
     recorder: Option<Arc<Recorder>>,
+    /// Somebody's hand on the run.
+    control: Option<Arc<Control>>,
     /// The emulated moment until which the injector means to sleep.
     injector_wakes_at: AtomicU64,
     injector: std::thread::Thread,
@@ -65,7 +69,8 @@ struct Machine {
 pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineError> {
     let host_processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     check(plan, options, host_processors)?;
-    let clock = Arc::new(Clock::start(plan.speed, host_processors));
+    let start = if options.control.is_some() { Clock::start_by_hand } else { Clock::start };
+    let clock = Arc::new(start(plan.speed, host_processors));
     let machine = Arc::new(Machine {
         plan: Arc::clone(plan),
         meter: Arc::new(HostMeter::start(host_processors)),
@@ -73,12 +78,17 @@ pub fn run(plan: &Arc<Plan>, options: &Options<'_>) -> Result<RunOutput, EngineE
         nodes: Nodes::of(plan, &clock, options),
         burn_cpu: options.burn_cpu,
         recorder: options.recorder.clone(),
+        control: options.control.clone(),
         injector_wakes_at: AtomicU64::new(0),
         injector: std::thread::current(),
         no_threads: false.into(),
         clock,
     });
-    machine.floor.lock().observe(options.recorder.as_ref().map(|recorder| recorder.observer()));
+    let recorder = options.recorder.as_ref().map(|recorder| recorder.observer());
+    machine.floor.lock().observe(recorder.or_else(|| options.watcher()));
+    if options.control.is_some() {
+        machine.floor.lock().put_under_a_hand(plan);
+    }
     let hiccups = machine.meter.watch(&machine.clock);
     let interrupted = machine.inject(options);
     let output = machine.end(interrupted);
@@ -139,7 +149,11 @@ impl Machine {
         self.clock.join();
         let end = self.plan.duration;
         self.carry_out(&mut self.floor.lock());
+        if let Some(control) = &self.control {
+            control.joins();
+        }
         loop {
+            let wishes_at = self.take_up_wishes();
             let now = self.clock.now();
             if let Some(progress) = options.progress {
                 progress(now.min(end));
@@ -154,13 +168,14 @@ impl Machine {
             let tick = now + self.clock.emulated(TICK);
             let wake = {
                 let floor = self.floor.lock();
-                let wake = floor.next_due().min(tick).min(end);
+                let wake = floor.next_due().min(tick).min(end).min(wishes_at);
                 // Ordering: Relaxed; written and read under the floor's lock.
                 self.injector_wakes_at.store(wake.0, Ordering::Relaxed);
                 wake
             };
             if wake > now {
-                let _ = self.clock.wait_until(wake, true);
+                let waited = self.clock.wait_until(wake, true);
+                self.shows_lateness(waited);
             }
         }
     }
@@ -344,10 +359,13 @@ impl Machine {
         let held: f64 = summary.classes.iter().map(|class| class.thread_seconds).sum();
         let capacity = f64::from(self.plan.threads()) * summary.measured().as_secs_f64();
         let utilisation = (held / capacity.max(1e-9)).min(1.0);
-        let host = HostNoise { behind, ..self.meter.report(&self.clock, self.plan.speed, utilisation) };
+        let host = HostNoise { behind, ..self.meter.report(&self.clock, self.clock.fastest(), utilisation) };
         let counts = self.nodes.counts(self.plan.classes.len());
         let log = self.nodes.pool(0).take_log();
         self.clock.end();
+        if let Some(control) = &self.control {
+            control.live().ends();
+        }
         let tally = self.nodes.stop();
         summary.violations.extend(tally.violations);
         RunOutput {

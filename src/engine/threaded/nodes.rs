@@ -54,7 +54,7 @@ impl Nodes {
             clock: Arc::clone(clock),
             plan: Arc::clone(plan),
             log_decisions: if plan.cluster.is_none() { options.log_decisions } else { 0 },
-            trace: options.trace.clone(),
+            trace: options.listener(),
             present: Vec::new(),
             gone: Mutex::new(Vec::new()),
         };
@@ -197,6 +197,7 @@ impl Machine {
             Effect::NodeDown { node } => {
                 floor.node_down(node, now);
                 self.nodes.replace(node.index());
+                self.resize_anew(node.index());
                 floor.live_threads(self.nodes.live_threads(), now);
             }
             Effect::NodeHangs { node } => self.limit(node, 0),

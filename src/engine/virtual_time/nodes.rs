@@ -223,6 +223,9 @@ impl Engine<'_> {
         let number = self.here.dispatch.next_number();
         let fresh = Node::of_cluster(node.index(), plan, number, self.trace.as_deref());
         let gone = std::mem::replace(&mut self.here, fresh);
+        if let Some(rules) = self.control.and_then(|control| control.rules_of(node.index())) {
+            self.resize(&rules);
+        }
         self.count_threads();
         let in_service = |thread: &Thread| Some((thread.item?, thread.class, thread.since));
         for (item, class, since) in gone.threads.iter().filter_map(in_service) {

@@ -41,6 +41,8 @@ pub enum What {
     GivenUp(GroupId),
     /// No node is there that may host the group.
     NoOwner(GroupId),
+    /// The service that hosts Exchange's protocols on the node is restarted by somebody.
+    ServicesRestarted(NodeId),
     /// The node is gone.
     NodeDown(NodeId),
     /// The node's pool stands still.
@@ -172,6 +174,7 @@ impl Entry {
             What::Arrives(id) => format!("Group {} comes online here", group(id)),
             What::GivenUp(id) => format!("Group {} is past its failovers and is left failed", group(id)),
             What::NoOwner(id) => format!("Group {} has no node that may host it", group(id)),
+            What::ServicesRestarted(id) => format!("IIS Admin of node {} is restarted by hand", node(id)),
             What::NodeDown(id) => format!("Node {} is down", node(id)),
             What::NodeHangs(id) => format!("Node {} hangs: its pool stands still", node(id)),
             What::NodeUp(id) => format!("Node {} is up", node(id)),

@@ -217,6 +217,10 @@ impl Memory {
         }
     }
 
+    pub(super) fn events_from(&self, first: usize) -> &[Entry] {
+        self.0.events.get(first..).unwrap_or_default()
+    }
+
     pub(super) fn node(&mut self, now: Nanos, node: NodeId, state: NodeState) {
         push(&mut self.0.nodes[node.index()].lane, now, state);
         let what = match state {

@@ -101,6 +101,11 @@ pub enum Stimulus {
         /// Which.
         resource: ResourceId,
     },
+    /// Somebody restarts the service that hosts all of Exchange's protocols on a node: `IISADMIN`.
+    Restart {
+        /// Where.
+        node: NodeId,
+    },
 }
 
 /// Why a resource is taken offline.
@@ -293,6 +298,7 @@ impl Cluster {
                 let state = &mut self.resources[resource.index()];
                 state.drained |= state.state == ResourceState::OfflinePending;
             }
+            Stimulus::Restart { node } => self.services_restart(node),
         }
         self.settle(effects);
     }
@@ -307,6 +313,12 @@ impl Cluster {
     #[must_use]
     pub fn is_open(&self, resource: ResourceId) -> bool {
         self.resources[resource.index()].is_open
+    }
+
+    /// The entries of the event log from number `first` on, as far as they are kept.
+    #[must_use]
+    pub fn events_from(&self, first: usize) -> &[Entry] {
+        self.memory.events_from(first)
     }
 
     /// What a resource is at.

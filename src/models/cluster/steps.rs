@@ -276,6 +276,29 @@ impl Cluster {
         }
     }
 
+    /// All of Exchange's protocols on a node go offline and come online again, because somebody wants it so. That is no
+    /// failure and counts against no threshold; what is not online, or about to move, is left as it is.
+    pub(super) fn services_restart(&mut self, node: NodeId) {
+        if self.nodes[node.index()] != NodeState::Up {
+            return;
+        }
+        self.memory.note(self.now, Some(node), What::ServicesRestarted(node));
+        for id in self.resource_ids() {
+            let own = &self.spec.resources[id.index()];
+            let group = &self.groups[own.group.index()];
+            if own.kind == ResourceKind::Other || group.node != Some(node) || group.moves_to.is_some() {
+                continue;
+            }
+            for each in self.with_dependents(id) {
+                let state = &mut self.resources[each.index()];
+                if (state.state, state.goal) == (ResourceState::Online, Goal::Online) {
+                    (state.goal, state.bounces) = (Goal::Offline, true);
+                    self.memory.goes_off_for(self.now, each, Cause::Restart);
+                }
+            }
+        }
+    }
+
     /// A resource and all that depends on it.
     fn with_dependents(&self, id: ResourceId) -> Vec<ResourceId> {
         let mut found = vec![id];

@@ -261,6 +261,7 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
     let role = plan.classes[id.index()].role.word();
     let counts = variant.counts.get(id.index()).copied().unwrap_or_default();
     let buckets = class.wait.buckets.iter();
+    let went_offline = variant.cluster.is_some() || class.went_offline();
     wire::Service {
         role,
         arrivals: class.arrivals,
@@ -269,8 +270,8 @@ fn service(variant: &VariantReport, id: ClassId, class: &ClassSummary) -> wire::
         refused: class.outcomes.refused,
         lost: class.outcomes.lost,
         unfinished: class.outcomes.unfinished,
-        cut: variant.cluster.as_ref().map(|_| class.outcomes.cut),
-        unreachable: variant.cluster.as_ref().map(|_| class.outcomes.unreachable),
+        cut: went_offline.then_some(class.outcomes.cut),
+        unreachable: went_offline.then_some(class.outcomes.unreachable),
         wait_us: latency(&class.wait),
         wait_mean_interval: mean_interval(variant.mean_waits.get(id.index())),
         served_wait_us: latency(&class.started_wait),

@@ -45,9 +45,12 @@ fn bad_above_zero(n: u64) -> String {
 pub(in crate::report) fn outcomes(report: &Report) -> Blocks {
     let rows = active(report);
     let idle: Vec<String> = services(report).into_iter().filter(|name| !rows.contains(name)).map(plain).collect();
-    let on_cluster = report.variants.iter().any(|variant| variant.on_cluster().is_some());
+    // In a cluster, and where somebody restarted the services of a single server.
+    let went_offline =
+        |v: &VariantReport| v.on_cluster().is_some() || v.summary.classes.iter().any(ClassSummary::went_offline);
+    let went_offline = report.variants.iter().any(went_offline);
     let mut figures = vec!["arrivals", "served", "gave up", "refused", "lost", "unfinished"];
-    if on_cluster {
+    if went_offline {
         figures.extend(["cut", "unreachable"]);
     }
     let cells = |_: &VariantReport, c: &ClassSummary| {
@@ -60,7 +63,7 @@ pub(in crate::report) fn outcomes(report: &Report) -> Blocks {
             bad_above_zero(o.lost),
             count(o.unfinished),
         ];
-        if on_cluster {
+        if went_offline {
             cells.extend([bad_above_zero(o.cut), bad_above_zero(o.unreachable)]);
         }
         cells
