@@ -83,8 +83,9 @@ fn clock(screen: &Screen, width: usize) -> Line<'static> {
         Span::styled(format!(" {state:<7}"), Modifier::BOLD),
         Span::raw(format!(" {} of {} ", picture.now, screen.duration)),
     ];
-    let late = picture.late.map_or_else(String::new, |late| format!("  host late {late}"));
-    let rest = format!(" {speed}{}  load x{}{late}", screen.engine, screen.status.load);
+    // A host that is late is more than a word on what runs.
+    let engine = picture.late.map_or_else(|| screen.engine.to_string(), |late| format!("host late {late}"));
+    let rest = format!(" {speed}{engine}  load x{}", screen.status.load);
     let used: usize = spans.iter().map(Span::width).sum();
     if width > used + BAR + rest.len() {
         spans.push(Span::raw(format!("{}{}", done.repeat(full), left.repeat(BAR - full))));
