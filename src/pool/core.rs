@@ -400,6 +400,8 @@ impl Core {
                         None => self.belt.lock().refill(&doorstep),
                     }
                 };
+                // The belt's lock comes before the inbox's, so nothing may be revoked under this one; `take_in` has done it.
+                debug_assert!(self.licensed.is_empty());
                 self.dispatch.number_next(numbers.next());
                 let result = self.submit_now(class, job);
                 numbers.advance(result.is_ok());

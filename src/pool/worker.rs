@@ -144,7 +144,7 @@ fn come(core: &mut Core, seat: u32) -> Option<Work> {
 /// then has it) or it is to end.
 fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<'a>, Option<Work>, Reason) {
     let guards = |core: &Core| core.guard.filter(|guard| guard.seat == seat);
-    if std::mem::take(&mut core.steps_aside) {
+    if std::mem::take(&mut core.steps_aside) && !core.is_surplus() {
         core.stand_guard(seat);
     }
     // A new thread may stand guard already, or have been called from there.
@@ -181,6 +181,10 @@ fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<
                 }
                 // It may have been called again already, from its guard.
                 if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
+                    if core.is_surplus() {
+                        // While it was on its way the size was lowered, and nobody on the bench was one too many.
+                        return (core, None, Reason::RetiredSurplus);
+                    }
                     core.take_seat(seat);
                 }
             }

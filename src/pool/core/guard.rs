@@ -31,7 +31,8 @@ pub(in crate::pool) struct Guard {
 impl Core {
     /// Whether the call that brought the caller came too late to be of use: others have started many closures since.
     pub(in crate::pool) fn was_needless(&self, seat: u32) -> bool {
-        self.guard.is_none() && self.phase == Phase::Open && self.is_brisk_since(self.seats[seat as usize].since)
+        let may_stand = self.guard.is_none() && self.phase == Phase::Open && !self.is_surplus();
+        may_stand && self.is_brisk_since(self.seats[seat as usize].since)
     }
 
     /// Whether each thread that gets on has started many closures since `started` was noted.

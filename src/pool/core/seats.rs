@@ -11,6 +11,7 @@ use crate::pool::sync::{JoinHandle, processor};
 impl Core {
     /// A thread sits down on the bench.
     pub(in crate::pool) fn take_seat(&mut self, seat: u32) {
+        debug_assert!(!self.is_surplus(), "nobody would tell it to end");
         self.seats[seat as usize].processor = processor();
         self.bench.push(seat);
     }
