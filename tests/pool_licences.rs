@@ -353,6 +353,7 @@ fn ceilings_and_sizes_change_under_a_flood(calls: Calls) {
         assert!(matches!(pool.set_ceiling(FREE, Ceiling::Threads(1)), Err(CeilingError::ClassHasNone(FREE))));
     }
     producer.join().unwrap();
+    pool.set_threads(3);
     // Nothing asks anything of a thread that sat down although it is one too many.
     until("threads beyond the size end", || pool.snapshot().live.now <= 3);
     pool.set_ceiling(ONE, Ceiling::Threads(1)).unwrap();

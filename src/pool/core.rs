@@ -8,6 +8,8 @@
 mod guard;
 mod licensed;
 mod seats;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;

@@ -150,6 +150,12 @@ mod real {
         pub(in crate::pool) fn elapsed(self) -> Duration {
             self.0.elapsed()
         }
+
+        /// `time` before now.
+        #[cfg(test)]
+        pub(in crate::pool) fn ago(time: Duration) -> Moment {
+            Moment(Instant::now() - time)
+        }
     }
 
     /// Looks at `flag` again and again until it is set (`true`) or `limit` has passed. It does not yield its processor:

@@ -128,7 +128,7 @@ fn handle_panic(shared: &Shared, class: ClassId, payload: Box<dyn Any + Send>) {
 }
 
 /// A thread that was called, or was just created, comes: to work, or to stand guard where it came too late.
-fn come(core: &mut Core, seat: u32) -> Option<Work> {
+pub(super) fn come(core: &mut Core, seat: u32) -> Option<Work> {
     if core.was_needless(seat) {
         core.stand_guard(seat);
         core.keep_brisk(true, 0);

@@ -54,7 +54,7 @@ impl Core {
         self.watches();
     }
 
-    /// Closures that wait, told or not.
+    /// Closures that wait, told or not; but what came to the inbox while something lay on the belt is not counted yet.
     pub(in crate::pool) fn backlog(&mut self) -> usize {
         let mut lying = self.belt.lock();
         let _ = lying.fill(&self.doorstep);
@@ -143,3 +143,6 @@ impl Core {
 fn is_too_short(took: Duration, closures: u64, threads: u32) -> bool {
     took < WORTH_ANOTHER * u32::try_from(closures).unwrap_or(u32::MAX) / threads.max(1)
 }
+
+#[cfg(test)]
+mod tests;

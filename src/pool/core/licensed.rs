@@ -151,3 +151,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,9 +24,9 @@ impl Core {
         self.guard.take_if(|guard| guard.seat == seat);
     }
 
-    /// Whether a thread that has nothing to do is one too many.
+    /// Throttled calls: whether a thread that has nothing to do is one too many.
     pub(in crate::pool) fn is_surplus(&self) -> bool {
-        self.habits.calls == Calls::Throttled && self.live > self.dispatch.counts().goal_threads.max(1)
+        self.live > self.dispatch.counts().goal_threads.max(1)
     }
 
     /// The system refused a thread. The pool goes on with what it has; with nothing, the next submission tries again.
