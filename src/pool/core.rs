@@ -160,6 +160,8 @@ pub(super) struct Core {
     pub(super) ended: u64,
     /// Threads that exist or are being created, but for those that were told to end.
     pub(super) live: u32,
+    /// Threads that have begun and not ended: none that is being created, which the system may still refuse.
+    present: u32,
     /// Threads that were told to end and have not ended yet.
     pub(super) ending: u32,
     /// The size asked for; the policy's goal is less where the system refused threads.
@@ -252,6 +254,7 @@ impl Core {
             started: 0,
             ended: 0,
             live: 0,
+            present: 0,
             ending: 0,
             size,
             phase: Phase::Open,
@@ -555,7 +558,7 @@ impl Core {
     /// Eager calls: the thread has sat for longer than the time-out. It ends if nobody has called it meanwhile.
     pub(super) fn sat_too_long(&mut self, seat: u32) {
         let Some(badge) = self.seats[seat as usize].badge else { return };
-        if self.seats[seat as usize].note.is_none() && self.phase != Phase::Stopped {
+        if self.phase != Phase::Stopped {
             self.tell_idle(badge);
             if self.answer.leaves {
                 self.tell_to_end(seat);
@@ -574,14 +577,9 @@ impl Core {
         self.change(if begins { Event::Blocks { thread } } else { Event::Wakes { thread } });
     }
 
-    /// A closure ended after the stop, with which the policy's work was over.
-    pub(super) fn ended_late(&mut self, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
-        self.note_end(class, panicked);
-        None
-    }
-
+    /// A closure has ended. The policy is told of it by `finish`, unless its work was over before.
     #[inline]
-    fn note_end(&mut self, class: ClassId, panicked: bool) {
+    pub(super) fn note_end(&mut self, class: ClassId, panicked: bool) {
         self.ended += 1;
         let reason = if panicked { Reason::Panicked } else { Reason::Finished };
         self.reasons.busy = reason;

@@ -441,7 +441,11 @@ impl AtqPool {
 
 impl Drop for AtqPool {
     fn drop(&mut self) {
-        let left_alone = self.shared.core.lock().left_alone;
+        let core = self.shared.core.lock();
+        // Whoever is in there has borrowed the pool.
+        debug_assert_eq!((core.want_room, core.own_shutdowns), (0, 0));
+        let left_alone = core.left_alone;
+        drop(core);
         let deadline = if left_alone { Deadline::after(Duration::ZERO) } else { Deadline::NEVER };
         drop(self.shared.shut_down(false, deadline));
     }

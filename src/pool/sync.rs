@@ -11,6 +11,9 @@ pub use real::*;
 #[cfg(any(loom, shuttle))]
 pub use model::*;
 
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(super) mod tests;
+
 /// A mistake that may be planted under a checker, to see that it is found. `docs/proof.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(unreachable_pub, reason = "only the package of the models exports it")]

@@ -37,9 +37,7 @@ pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
     SEAT.with(|own| *own.borrow_mut() = Some((Arc::clone(shared), seat)));
     shared.hook(shared.on_thread_start.as_deref());
     let mut core = shared.core.lock();
-    core.seats[seat as usize].thread = Some(sync::current());
-    core.seats[seat as usize].badge = badge;
-    core.tally.live_threads_max = core.tally.live_threads_max.max(core.live);
+    core.begins(seat, sync::current(), badge);
     shared.report_count(&mut core);
     let mut next = match core.habits.calls {
         _ if core.phase == Phase::Stopped => None,
@@ -105,7 +103,8 @@ fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, work: Work)
     core.tally.panics += u64::from(panicked);
     // After a stop the policy's work is over; what still runs is only waited for.
     let next = if core.phase == Phase::Stopped {
-        core.ended_late(class, panicked)
+        core.note_end(class, panicked);
+        None
     } else {
         core.finish(seat, class, panicked)
     };

@@ -6,9 +6,17 @@ use super::{Calls, Core};
 use crate::ids::ThreadId;
 use crate::policy::dispatch::Event;
 use crate::pool::reason::Reason;
-use crate::pool::sync::{JoinHandle, processor};
+use crate::pool::sync::{JoinHandle, Thread, processor};
 
 impl Core {
+    /// A thread has begun.
+    pub(in crate::pool) fn begins(&mut self, seat: u32, thread: Thread, badge: Option<ThreadId>) {
+        let state = &mut self.seats[seat as usize];
+        (state.thread, state.badge) = (Some(thread), badge);
+        self.present += 1;
+        self.tally.live_threads_max = self.tally.live_threads_max.max(self.present);
+    }
+
     /// A thread sits down on the bench.
     pub(in crate::pool) fn take_seat(&mut self, seat: u32) {
         debug_assert!(!self.is_surplus(), "nobody would tell it to end");
@@ -49,6 +57,7 @@ impl Core {
 
     /// A thread ends.
     pub(in crate::pool) fn gone(&mut self, seat: u32) {
+        self.present -= 1;
         let state = &mut self.seats[seat as usize];
         if std::mem::take(&mut state.ending) {
             self.ending -= 1;
@@ -72,3 +81,6 @@ impl Core {
         handles
     }
 }
+
+#[cfg(test)]
+mod tests;

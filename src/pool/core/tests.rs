@@ -66,7 +66,9 @@ impl Stage {
 
     /// A thread that was created or called comes. The class of what it runs then.
     pub(super) fn comes(&mut self, seat: u32) -> Option<ClassId> {
-        self.core.seats[seat as usize].thread = Some(sync::current());
+        if self.core.seats[seat as usize].thread.is_none() {
+            self.core.begins(seat, sync::current(), None);
+        }
         self.core.on_the_way -= 1;
         let work = worker::come(&mut self.core, seat);
         self.runs(seat, work)

@@ -79,23 +79,17 @@ impl Core {
         }
         let Some((ticket, job)) = self.take_from_belt() else { return false };
         let class = ticket.class();
-        if self.live == 0 {
-            self.revive();
-        }
+        self.revive();
         self.classes[class.index()].queued_by = Reason::Submitted;
         self.tell(Event::Submit { class, job }, teller);
         debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
         true
     }
 
-    /// The system refused every thread: nobody comes for what waits, unless somebody tries again.
-    pub(in crate::pool) fn is_stranded(&self) -> bool {
-        self.live == 0 && self.dispatch.counts().goal_threads == 0
-    }
-
-    /// Where the system refused every thread before, perhaps it does not now.
+    /// Where the system refused every thread before, nobody comes for what waits. Perhaps it does not refuse now.
+    #[inline]
     pub(in crate::pool) fn revive(&mut self) {
-        if self.is_stranded() {
+        if self.dispatch.counts().goal_threads == 0 {
             self.change(Event::SetPoolSize { size: self.size });
         }
     }
@@ -182,3 +176,6 @@ impl Core {
         self.unwatched = false;
     }
 }
+
+#[cfg(test)]
+mod tests;
