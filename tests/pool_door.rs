@@ -11,14 +11,14 @@ mod both;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
 use atqsim::policy::dispatch::Ticket;
 use atqsim::pool::{
-    AtqPool, Builder, Calls, Ceiling, CeilingError, Class, Counted, Ended, JoinError, Reason, Snapshot, SpawnError,
-    blocking,
+    AtqPool, Builder, Calls, Ceiling, CeilingError, Class, Counted, Ended, Job, JoinError, Panicked, Reason, Snapshot,
+    SpawnError, blocking,
 };
 use board::{Board, Order, in_time, until};
 
@@ -35,6 +35,12 @@ both!(
     hooks_are_called_once_a_thread_and_the_count_follows,
     threads_are_named_and_grow_with_the_work_only,
     waits_do_not_count_however_deep,
+    the_runnable_limit_is_raised_while_closures_wait_for_it,
+    a_snapshot_says_of_what_waits_that_it_was_submitted,
+    whoever_waits_for_room_hears_that_no_thread_can_be_had,
+    a_thread_that_ends_may_shut_its_pool_down,
+    a_shutdown_waits_for_threads_until_they_have_said_that_they_stop,
+    a_stop_waits_for_threads_that_were_told_to_end,
     a_flood_before_closures_that_all_block_takes_nothing_from_the_others,
     every_closure_runs_once_whatever_the_guard_and_the_poller_do,
     when_all_that_work_get_stuck_the_rest_still_find_threads,
@@ -220,6 +226,35 @@ fn every_mistake_of_a_description_is_said_at_once() {
     assert!(error.to_string().starts_with("the pool cannot be built: 70000 threads"));
     let empty = AtqPool::builder().threads(0).build().unwrap_err();
     assert_eq!(empty.mistakes, ["0 threads; it must be from 1 to 65535", "no class; add one with `class`"]);
+}
+
+#[test]
+fn as_many_threads_may_be_on_their_way_as_was_said() {
+    let on_their_way = |builder: Builder| builder.build().unwrap().rules().starting_limit;
+    assert_eq!(on_their_way(pool(Calls::Throttled, 4)), 2);
+    assert_eq!(on_their_way(pool(Calls::Throttled, 4).calls_at_once(5)), 5);
+    assert_eq!(on_their_way(pool(Calls::Throttled, 4).calls_at_once(0)), 1);
+    assert_eq!(on_their_way(pool(Calls::Eager, 4)), u32::MAX);
+}
+
+#[test]
+fn what_is_printed_says_what_it_is() {
+    let pool = pool(Calls::Throttled, 1).build().unwrap();
+    assert_eq!(format!("{pool:?}"), "AtqPool { shared: Shared(door) }");
+    let handle = pool.submit(A, || ()).unwrap();
+    until("it has run", || handle.is_done());
+    assert_eq!(format!("{handle:?}"), "Handle { is_done: true, .. }");
+    let panicked = Panicked { class: B, payload: Box::new("any") };
+    assert_eq!(format!("{panicked:?}"), "Panicked { class: ClassId(1), .. }");
+    let ended = |given_back: &[ClassId], still_running: &[ClassId]| Ended {
+        given_back: given_back.iter().map(|class| (*class, Box::new(|| ()) as Job)).collect(),
+        ran: 3,
+        still_running: still_running.iter().map(|class| (*class, "door-0".to_string())).collect(),
+    };
+    let text = "Ended { given_back: [ClassId(0)], ran: 3, still_running: [(ClassId(1), \"door-0\")] }";
+    assert_eq!(format!("{:?}", ended(&[A], &[B])), text);
+    let clean = [ended(&[], &[]), ended(&[A], &[]), ended(&[], &[A]), ended(&[A], &[B])].map(|ended| ended.is_clean());
+    assert_eq!(clean, [true, false, false, false]);
 }
 
 #[test]
@@ -412,6 +447,123 @@ fn threads_are_named_and_grow_with_the_work_only(calls: Calls) {
     }
     assert_eq!(pool.tally().live_threads_max, 5);
     assert!(pool.stop().is_clean());
+}
+
+fn the_runnable_limit_is_raised_while_closures_wait_for_it(calls: Calls) {
+    let pool = pool(calls, 2).runnable_limit(1).build().unwrap();
+    let board = Arc::new(Board::default());
+    for _ in 0..2 {
+        pool.spawn(B, board.closure()).unwrap();
+    }
+    until("the first runs", || board.running().len() == 1);
+    pool.set_runnable_limit(2);
+    until("the second runs too", || board.running().len() == 2);
+    board.let_all_go();
+    assert!(pool.shutdown().is_clean());
+}
+
+fn a_snapshot_says_of_what_waits_that_it_was_submitted(calls: Calls) {
+    let pool = pool(calls, 1).build().unwrap();
+    let board = Arc::new(Board::default());
+    pool.spawn(B, board.closure()).unwrap();
+    until("it runs", || board.running().len() == 1);
+    assert_eq!(pool.snapshot().classes[B.index()].queued, Counted { now: 0, by: Reason::Started });
+    pool.spawn(B, board.closure()).unwrap();
+    assert_eq!(pool.snapshot().classes[B.index()].queued, Counted { now: 1, by: Reason::Submitted });
+    assert_eq!(pool.snapshot().classes[A.index()].queued, Counted { now: 0, by: Reason::Built });
+    board.let_all_go();
+    assert!(pool.shutdown().is_clean());
+}
+
+/// Two closures wait where the system refuses every thread. Then somebody comes whose class may not wait, while the
+/// system creates none, or one and no second.
+fn whoever_waits_for_room_hears_that_no_thread_can_be_had(calls: Calls) {
+    for has in [0, 1] {
+        let own: Arc<OnceLock<Weak<AtqPool>>> = Arc::default();
+        let (pool, asked, board) = (Arc::clone(&own), AtomicU32::new(0), Arc::new(Board::default()));
+        let waiting = Mutex::new(vec![board.closure(), board.closure()]);
+        let may_have = Arc::new(AtomicU32::new(0));
+        let left = Arc::clone(&may_have);
+        let spawner = move |name, stack, body: Box<dyn FnOnce() + Send>| {
+            if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                // While the first thread is asked for, two more closures come.
+                let pool = pool.get().and_then(Weak::upgrade).expect("the test has it");
+                for closure in std::mem::take(&mut *waiting.lock().unwrap()) {
+                    pool.spawn(B, closure).unwrap();
+                }
+            }
+            if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                return std::thread::Builder::new().name(name).stack_size(stack).spawn(body);
+            }
+            Err(io::Error::from(io::ErrorKind::WouldBlock))
+        };
+        let builder = AtqPool::builder().calls(calls).threads(2).class_with(Class::new("a").max_waiting(0));
+        let pool = builder.class("b", Ceiling::None).spawn_threads_with(spawner).build().unwrap();
+        let pool = Arc::new(pool);
+        own.set(Arc::downgrade(&pool)).unwrap();
+        board.let_all_go();
+        assert!(matches!(pool.spawn(B, board.closure()), Err(SpawnError::NoThreads(_))));
+        may_have.store(has, Ordering::SeqCst);
+        let (other, last) = (Arc::clone(&pool), board.closure());
+        let outcome = in_time("somebody who waits for room", move || other.spawn(A, last));
+        match has {
+            0 => assert!(matches!(outcome, Err(SpawnError::NoThreads(_))), "{outcome:?}"),
+            _ => assert!(outcome.is_ok(), "one thread is enough: {outcome:?}"),
+        }
+        drop(outcome);
+        let ended = pool.shutdown();
+        assert_eq!((ended.given_back.len(), ended.still_running.len()), (2 - 2 * has as usize, 0));
+    }
+}
+
+fn a_thread_that_ends_may_shut_its_pool_down(calls: Calls) {
+    let own: Arc<OnceLock<Weak<AtqPool>>> = Arc::default();
+    let ((send, receive), pool) = (std::sync::mpsc::channel(), Arc::clone(&own));
+    let hook = move || {
+        let pool = pool.get().and_then(Weak::upgrade).expect("the test has it");
+        let _ = send.send(pool.shutdown().is_clean());
+    };
+    let builder = self::pool(calls, 1).idle_timeout(Some(Duration::from_micros(1)));
+    let pool = Arc::new(builder.on_thread_stop(hook).build().unwrap());
+    own.set(Arc::downgrade(&pool)).unwrap();
+    pool.submit(A, || ()).unwrap().join().unwrap();
+    assert_eq!(receive.recv_timeout(board::HANGS), Ok(true), "it does not wait for itself");
+    assert!(matches!(pool.spawn(A, || ()), Err(SpawnError::Stopped(_))));
+}
+
+fn a_shutdown_waits_for_threads_until_they_have_said_that_they_stop(calls: Calls) {
+    let stopped = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&stopped);
+    let hook = move || {
+        (0..1_000).for_each(|_| std::thread::yield_now());
+        count.fetch_add(1, Ordering::SeqCst);
+    };
+    let pool = pool(calls, 4).on_thread_stop(hook).build().unwrap();
+    let board = Arc::new(Board::default());
+    for _ in 0..4 {
+        pool.spawn(B, board.closure()).unwrap();
+    }
+    until("all run", || board.running().len() == 4);
+    board.let_all_go();
+    assert!(pool.shutdown().is_clean());
+    assert_eq!(stopped.load(Ordering::SeqCst), 4);
+}
+
+fn a_stop_waits_for_threads_that_were_told_to_end(calls: Calls) {
+    for _ in 0..20 {
+        let pool = pool(calls, 8).build().unwrap();
+        let board = Arc::new(Board::default());
+        for _ in 0..8 {
+            pool.spawn(B, board.closure()).unwrap();
+        }
+        until("all run", || board.running().len() == 8);
+        board.let_all_go();
+        until("all sit", || pool.snapshot().busy.now == 0);
+        // Most of them have not heard of it when the stop comes.
+        pool.set_threads(1);
+        assert!(pool.stop().is_clean());
+        assert_eq!(pool.snapshot().live.now, 0);
+    }
 }
 
 fn waits_do_not_count_however_deep(calls: Calls) {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
+use atqsim::policy::decision_log::replay;
 use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Class, Job, JoinError, Reason, SpawnError, blocking};
 use board::{Board, Order, in_time, until, until_closed};
 
@@ -42,6 +43,8 @@ both!(
     r19_threads_that_came_and_went_left_their_seats_behind,
     r20_a_wish_for_a_thread_from_before_a_smaller_size_was_still_granted,
     r21_a_wish_that_nobody_needs_any_more_stood_for_a_thread,
+    r23_a_thread_that_was_refused_was_counted_among_those_that_existed,
+    a_thread_that_begins_after_the_stop_tells_the_policy_nothing,
     a_pool_dropped_by_its_own_closure_ends,
     a_closure_that_was_given_back_may_own_the_pool,
     handles_and_tickets_outlive_their_pool,
@@ -479,6 +482,49 @@ fn r21_a_wish_that_nobody_needs_any_more_stood_for_a_thread(calls: Calls) {
     until("the third runs", || board.running().len() == 2);
     board.let_all_go();
     assert!(pool.shutdown().is_clean());
+}
+
+fn r23_a_thread_that_was_refused_was_counted_among_those_that_existed(calls: Calls) {
+    let ((begins, waits), (has_begun, begun)) = (mpsc::channel::<()>(), mpsc::channel());
+    let (waits, begun, asked) = (Mutex::new(Some(waits)), Mutex::new(begun), AtomicU32::new(0));
+    let pool = pool(calls, 2).spawn_threads_with(move |name, stack, body| {
+        if asked.fetch_add(1, Ordering::SeqCst) > 0 {
+            // The first begins while the second is asked for.
+            let _ = begins.send(());
+            let _ = begun.lock().unwrap().recv_timeout(board::HANGS);
+            return Err(io::Error::from(io::ErrorKind::WouldBlock));
+        }
+        let waits = waits.lock().unwrap().take().unwrap();
+        std::thread::Builder::new().name(name).stack_size(stack).spawn(move || {
+            let _ = waits.recv();
+            body();
+        })
+    });
+    let pool = pool.build().unwrap();
+    pool.spawn(B, move || has_begun.send(()).unwrap()).unwrap();
+    pool.spawn(B, || ()).unwrap();
+    assert!(pool.shutdown().is_clean());
+    assert_eq!((pool.tally().threads_refused, pool.tally().live_threads_max), (1, 1));
+}
+
+fn a_thread_that_begins_after_the_stop_tells_the_policy_nothing(calls: Calls) {
+    let (begins, waits) = mpsc::channel::<()>();
+    let waits = Mutex::new(Some(waits));
+    let pool = pool(calls, 1).log_decisions(100).spawn_threads_with(move |name, stack, body| {
+        let waits = waits.lock().unwrap().take().unwrap();
+        std::thread::Builder::new().name(name).stack_size(stack).spawn(move || {
+            let _ = waits.recv();
+            body();
+        })
+    });
+    let pool = pool.build().unwrap();
+    pool.spawn(A, || ()).unwrap();
+    assert_eq!(pool.stop_within(Duration::ZERO).given_back.len(), 1);
+    begins.send(()).unwrap();
+    until("the thread has ended", || pool.snapshot().live.now == 0);
+    let log = pool.take_log().unwrap();
+    assert_eq!(log.lines().len(), 1, "the submission alone");
+    replay(pool.rules(), log.lines()).unwrap();
 }
 
 fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {

@@ -2,6 +2,7 @@
 
 use super::super::tests::{A, B, Stage};
 use super::*;
+use crate::pool::sync::Ordering;
 use crate::pool::sync::tests::on_one_processor;
 
 /// Long enough that it does not pass, and over already.
@@ -47,6 +48,8 @@ fn the_poller_is_rung_for_one_closure_and_a_thread_called_for_the_next() {
     stage.put(A);
     assert!(stage.core.take_in(None));
     assert!(stage.called().is_empty() && stage.core.rung && stage.core.doorstep.is_rung());
+    // Ordering: Relaxed; there is one thread.
+    assert!(stage.core.doorstep.bell().load(Ordering::Relaxed), "it is this bell that the poller watches");
     told(&mut stage, 1);
     assert_eq!(stage.called(), [0]);
     told(&mut stage, 1);
