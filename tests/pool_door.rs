@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use atqsim::ids::ClassId;
 use atqsim::policy::dispatch::Ticket;
+use atqsim::policy::drain::Drain;
 use atqsim::pool::{
     AtqPool, Builder, Calls, Ceiling, CeilingError, Class, Counted, Ended, Job, JoinError, Panicked, Reason, Snapshot,
     SpawnError, blocking,
@@ -37,6 +38,7 @@ both!(
     waits_do_not_count_however_deep,
     the_runnable_limit_is_raised_while_closures_wait_for_it,
     a_snapshot_says_of_what_waits_that_it_was_submitted,
+    a_thread_stays_with_a_class_as_long_as_its_turn_is,
     whoever_waits_for_room_hears_that_no_thread_can_be_had,
     a_thread_that_ends_may_shut_its_pool_down,
     a_shutdown_waits_for_threads_until_they_have_said_that_they_stop,
@@ -473,6 +475,25 @@ fn a_snapshot_says_of_what_waits_that_it_was_submitted(calls: Calls) {
     assert_eq!(pool.snapshot().classes[A.index()].queued, Counted { now: 0, by: Reason::Built });
     board.let_all_go();
     assert!(pool.shutdown().is_clean());
+}
+
+fn a_thread_stays_with_a_class_as_long_as_its_turn_is(calls: Calls) {
+    for (drain, order) in [(Drain::UntilEmpty, "aaab"), (Drain::Messages(2), "aaba")] {
+        let turns = Class::new("a").ceiling(Ceiling::Threads(1)).drain(drain);
+        let pool =
+            AtqPool::builder().calls(calls).threads(1).class_with(turns).class("b", Ceiling::None).build().unwrap();
+        let (board, ran) = (Arc::new(Board::default()), Arc::new(Mutex::new(String::new())));
+        pool.spawn(A, board.closure()).unwrap();
+        until("the thread is held", || board.running().len() == 1);
+        ran.lock().unwrap().push('a');
+        for (class, letter) in [(A, 'a'), (B, 'b'), (A, 'a')] {
+            let ran = Arc::clone(&ran);
+            pool.spawn(class, move || ran.lock().unwrap().push(letter)).unwrap();
+        }
+        board.let_all_go();
+        assert!(pool.shutdown().is_clean());
+        assert_eq!(*ran.lock().unwrap(), order, "{drain:?}");
+    }
 }
 
 /// Two closures wait where the system refuses every thread. Then somebody comes whose class may not wait, while the

@@ -524,8 +524,8 @@ impl Core {
                 self.seats[seat as usize].since = self.started;
                 return Some(work);
             }
-            // What the policy does not know yet comes next.
-            let stays = throttled && !self.answer.leaves && self.dispatch.has_room_for_a_thread();
+            // What the policy does not know yet comes next. Where the thread is to leave there is no room for one.
+            let stays = throttled && self.dispatch.has_room_for_a_thread();
             if !stays || !self.take_in(Some(badge)) {
                 break;
             }

@@ -54,6 +54,7 @@ impl Stage {
     /// Seats of the threads that have been created or called since this was last asked.
     pub(super) fn called(&mut self) -> Vec<u32> {
         let errands = std::mem::take(&mut self.core.errands);
+        assert!(!errands.room, "nobody waits for room");
         let created = errands.create.into_iter().map(|(seat, _)| seat);
         let is_called = |seat: &u32| matches!(self.core.seats[*seat as usize].note, Some(Note::Called));
         let called: Vec<u32> = (0..self.core.seats.len() as u32).filter(is_called).collect();
@@ -122,4 +123,74 @@ impl Stage {
             self.core.seats[*seat as usize].since = self.core.started;
         }
     }
+}
+
+#[test]
+fn whoever_waits_for_room_is_told_where_there_may_be_some() {
+    type Step = fn(&mut Stage);
+    let steps: [(&str, Step); 5] = [
+        ("a closure is begun", |stage| assert_eq!(stage.ends(0), Some(A))),
+        ("a thread has nothing to do", |stage| {
+            assert_eq!(stage.ends(0), Some(A));
+            stage.core.errands.room = false;
+            assert_eq!(stage.ends(0), None);
+        }),
+        ("one is withdrawn", |stage| {
+            let ticket = stage.put(A);
+            assert!(stage.core.withdraw(ticket).is_some());
+        }),
+        ("a setting changes", |stage| stage.core.limit_runnable(9)),
+        ("one is stopped", |stage| assert_eq!(stage.core.stop().len(), 1)),
+    ];
+    for (what, step) in steps {
+        for wait in [0, 1] {
+            let mut stage = Stage::of(1, &[None]);
+            stage.busy(&[A]);
+            stage.put(A);
+            stage.core.want_room = wait;
+            step(&mut stage);
+            assert_eq!(stage.core.errands.room, wait == 1 || stage.core.phase == Phase::Stopped, "{what}");
+        }
+    }
+}
+
+#[test]
+fn events_are_told_in_one_step_where_nobody_listens_and_no_turn_is_long() {
+    let plain = |calls: Calls, tells_all: bool, log: bool, observer: bool| {
+        let mut stage = Stage::of(1, &[None]);
+        (stage.core.habits.calls, stage.core.tells_all) = (calls, tells_all);
+        let observer = observer.then(|| Box::new(|_: &LogLine| ()) as Observer);
+        stage.core.listen(log.then(|| DecisionLog::new(9)), observer);
+        stage.core.plainly_next
+    };
+    assert!(plain(Calls::Throttled, false, false, false));
+    assert!(!plain(Calls::Throttled, false, true, false));
+    assert!(!plain(Calls::Throttled, false, false, true));
+    assert!(!plain(Calls::Throttled, true, false, false));
+    assert!(!plain(Calls::Eager, false, false, false));
+}
+
+#[test]
+fn what_no_thread_has_room_for_stays_where_it_is() {
+    let mut stage = Stage::of(4, &[None]);
+    stage.busy(&[A; 2]);
+    stage.core.limit_runnable(1);
+    stage.put(A);
+    assert_eq!(stage.ends(0), None);
+    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (0, 1));
+    assert_eq!(stage.ends(1), Some(A));
+}
+
+#[test]
+fn a_closure_that_was_handed_to_a_thread_runs_also_after_the_stop() {
+    let mut stage = Stage::of(2, &[None, Some(1)]);
+    stage.core.habits.calls = Calls::Eager;
+    let (with_note, at_work) = (stage.core.new_seat() as usize, stage.core.new_seat() as usize);
+    stage.core.phase = Phase::Stopped;
+    stage.core.seats[with_note].note = Some(Note::Run(A, Box::new(|| ())));
+    assert_eq!([A, B].map(|class| stage.core.running(class)), [1, 0]);
+    stage.core.seats[at_work].runs = Some(B);
+    assert_eq!([A, B].map(|class| stage.core.running(class)), [1, 1]);
+    stage.core.seats[with_note].note = Some(Note::End);
+    assert_eq!([A, B].map(|class| stage.core.running(class)), [0, 1]);
 }

@@ -46,6 +46,32 @@ fn a_refused_thread_leaves_nothing_behind_and_the_goal_is_what_there_is() {
 }
 
 #[test]
+fn who_sits_is_part_of_the_goal_although_the_policy_does_not_know_it() {
+    let mut stage = Stage::of(9, &[None]);
+    stage.busy(&[A; 2]);
+    stage.put(A);
+    assert_eq!(stage.called(), [2]);
+    assert_eq!((stage.ends(1), stage.ends(1)), (Some(A), None));
+    stage.sits(1);
+    stage.core.refused(2, None);
+    assert_eq!((stage.core.live, stage.core.dispatch.counts().goal_threads), (2, 2));
+}
+
+#[test]
+fn those_who_have_sat_longest_are_told_to_end_and_a_guard_among_them_stands_no_more() {
+    for (order, told, stands) in [([3, 2], 3, true), ([2, 3], 2, false)] {
+        let mut stage = Stage::two_and_a_guard(4);
+        stage.core.bench = order.to_vec();
+        stage.core.keep_brisk(true, 0);
+        stage.core.resize(3);
+        let ends = |seat: u32| matches!(stage.core.seats[seat as usize].note, Some(super::super::Note::End));
+        assert_eq!((ends(2), ends(3)), (told == 2, told == 3));
+        assert_eq!((stage.core.guard.is_some(), stage.core.runnable_limit == 3), (stands, stands));
+        assert_eq!(&stage.core.bench[..], &order[1..]);
+    }
+}
+
+#[test]
 fn who_was_told_to_end_is_not_counted_out_twice() {
     let mut stage = Stage::two_and_a_guard(4);
     assert_eq!(stage.core.live, 4);
