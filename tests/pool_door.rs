@@ -3,6 +3,9 @@
 //!
 //! Not faults (`pool_faults.rs`) and not the model (`pool_model.rs`).
 
+// Under a model checker (`tests/models`) the pool's threads are not real ones.
+#![cfg(not(any(loom, shuttle)))]
+
 #[path = "common/board.rs"]
 mod board;
 #[path = "common/both.rs"]

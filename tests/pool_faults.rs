@@ -3,6 +3,9 @@
 //! Through its public door and on both ways of calling threads. Nothing sleeps to make sure; what hangs is failed by a
 //! watchdog.
 
+// Under a model checker (`tests/models`) the pool's threads are not real ones.
+#![cfg(not(any(loom, shuttle)))]
+
 #[path = "common/board.rs"]
 mod board;
 #[path = "common/both.rs"]
@@ -45,6 +48,7 @@ both!(
     r21_a_wish_that_nobody_needs_any_more_stood_for_a_thread,
     r23_a_thread_that_was_refused_was_counted_among_those_that_existed,
     a_thread_that_begins_after_the_stop_tells_the_policy_nothing,
+    a_thread_that_is_woken_for_nothing_sits_on,
     a_pool_dropped_by_its_own_closure_ends,
     a_closure_that_was_given_back_may_own_the_pool,
     handles_and_tickets_outlive_their_pool,
@@ -525,6 +529,23 @@ fn a_thread_that_begins_after_the_stop_tells_the_policy_nothing(calls: Calls) {
     let log = pool.take_log().unwrap();
     assert_eq!(log.lines().len(), 1, "the submission alone");
     replay(pool.rules(), log.lines()).unwrap();
+}
+
+fn a_thread_that_is_woken_for_nothing_sits_on(calls: Calls) {
+    let begun = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&begun);
+    let hook = move || drop(count.fetch_add(1, Ordering::SeqCst));
+    let pool = pool(calls, 1).on_thread_start(hook).build().unwrap();
+    for _ in 0..100 {
+        let thread = pool.submit(A, std::thread::current).unwrap().join().unwrap();
+        until("it sits", || pool.counts().idle_threads == 1);
+        for _ in 0..10 {
+            thread.unpark();
+            std::thread::yield_now();
+        }
+    }
+    assert!(pool.shutdown().is_clean());
+    assert_eq!(begun.load(Ordering::SeqCst), 1, "another was needed");
 }
 
 fn a_pool_dropped_by_its_own_closure_ends(calls: Calls) {

@@ -149,7 +149,7 @@ pub(super) struct Core {
     credits: Vec<ThreadId>,
     pub(super) guard: Option<Guard>,
     /// A thread is about to stand guard, because it was in the way.
-    pub(super) steps_aside: bool,
+    steps_aside: bool,
     /// When it was last asked whether a thread is in the way, and how many closures had been started.
     pace: (Moment, u64),
     /// The runnable limit of the description, and the policy's at the moment.

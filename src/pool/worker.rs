@@ -143,9 +143,7 @@ pub(super) fn come(core: &mut Core, seat: u32) -> Option<Work> {
 /// then has it) or it is to end.
 fn sit<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32) -> (Locked<'a>, Option<Work>, Reason) {
     let guards = |core: &Core| core.guard.filter(|guard| guard.seat == seat);
-    if std::mem::take(&mut core.steps_aside) && !core.is_surplus() {
-        core.stand_guard(seat);
-    }
+    core.step_aside(seat);
     // A new thread may stand guard already, or have been called from there.
     if guards(&core).is_none() && core.seats[seat as usize].note.is_none() {
         let next;

@@ -54,6 +54,13 @@ impl Core {
         self.watches();
     }
 
+    /// Step `Step aside`, of a thread that was in the way just now.
+    pub(in crate::pool) fn step_aside(&mut self, seat: u32) {
+        if std::mem::take(&mut self.steps_aside) && !self.is_surplus() {
+            self.stand_guard(seat);
+        }
+    }
+
     /// Closures that wait, told or not; but what came to the inbox while something lay on the belt is not counted yet.
     pub(in crate::pool) fn backlog(&mut self) -> usize {
         let mut lying = self.belt.lock();

@@ -222,6 +222,26 @@ fn a_thread_is_in_the_way_where_two_start_closures_that_take_no_time() {
 }
 
 #[test]
+fn who_is_in_the_way_stands_guard_unless_it_is_one_too_many() {
+    for (size, stands) in [(2, true), (1, false)] {
+        let mut stage = Stage::of(2, &[None]);
+        stage.busy(&[A; 2]);
+        stage.core.started = FLOOD;
+        stage.core.pace = (Moment::now(), 0);
+        assert_eq!(stage.ends(1), None);
+        assert!(stage.core.steps_aside && stage.core.seats[1].badge.is_none());
+        stage.core.change(Event::SetPoolSize { size });
+        stage.core.step_aside(1);
+        assert_eq!((stage.core.guard.is_some(), stage.core.steps_aside), (stands, false));
+    }
+    let mut stage = Stage::of(2, &[None]);
+    stage.busy(&[A; 2]);
+    assert_eq!(stage.ends(1), None);
+    stage.core.step_aside(1);
+    assert!(stage.core.guard.is_none(), "it was not in the way");
+}
+
+#[test]
 fn the_guard_calls_nobody_for_a_wish_that_nobody_needs_any_more() {
     let mut stage = Stage::two_and_a_guard(8);
     let ticket = stage.put(A);

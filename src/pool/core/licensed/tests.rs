@@ -84,6 +84,7 @@ fn one_grant_of_each_other_class_is_held_back_where_its_ceiling_allows_it() {
     stage.put(B);
     stage.core.belt.lock().add_all(&stage.core.doorstep);
     assert_eq!(passes(&stage), Some(B), "behind the one that waits");
+    assert_eq!([A, B, C].map(|class| stage.core.belt.lock().of_class(class)), [0, 0, 1]);
 }
 
 #[test]
