@@ -18,7 +18,7 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
-use atqsim::policy::dispatch::Ticket;
+use atqsim::policy::dispatch::{ClassRule, Rules, Ticket};
 use atqsim::policy::drain::Drain;
 use atqsim::pool::{
     AtqPool, Builder, Calls, Ceiling, CeilingError, Class, Counted, Ended, Job, JoinError, Panicked, Reason, Snapshot,
@@ -41,6 +41,7 @@ both!(
     waits_do_not_count_however_deep,
     the_runnable_limit_is_raised_while_closures_wait_for_it,
     a_snapshot_says_of_what_waits_that_it_was_submitted,
+    the_policy_hears_at_once_of_closures_that_may_be_refused,
     a_thread_stays_with_a_class_as_long_as_its_turn_is,
     whoever_waits_for_room_hears_that_no_thread_can_be_had,
     a_thread_that_ends_may_shut_its_pool_down,
@@ -229,6 +230,14 @@ fn every_mistake_of_a_description_is_said_at_once() {
     ];
     assert_eq!(error.mistakes, expected);
     assert!(error.to_string().starts_with("the pool cannot be built: 70000 threads"));
+    assert!(AtqPool::builder().threads(65_535).class("a", Ceiling::None).build().is_ok());
+    let too_many = AtqPool::builder().threads(65_536).class("a", Ceiling::None).build().unwrap_err();
+    assert_eq!(too_many.mistakes, ["65536 threads; it must be from 1 to 65535"]);
+    let classes = |most: u32| {
+        (0..most).fold(AtqPool::builder(), |builder, at| builder.class(&at.to_string(), Ceiling::None)).build()
+    };
+    assert!(classes(65_535).is_ok());
+    assert_eq!(classes(65_536).unwrap_err().mistakes, ["65536 classes; at most 65535 are possible"]);
     let empty = AtqPool::builder().threads(0).build().unwrap_err();
     assert_eq!(empty.mistakes, ["0 threads; it must be from 1 to 65535", "no class; add one with `class`"]);
 }
@@ -240,10 +249,28 @@ fn as_many_threads_may_be_on_their_way_as_was_said() {
     assert_eq!(on_their_way(pool(Calls::Throttled, 4).calls_at_once(5)), 5);
     assert_eq!(on_their_way(pool(Calls::Throttled, 4).calls_at_once(0)), 1);
     assert_eq!(on_their_way(pool(Calls::Eager, 4)), u32::MAX);
+    let rules = Rules { classes: vec![ClassRule::default()], ..Rules::default() };
+    assert_eq!(on_their_way(AtqPool::builder().rules(rules)), 2);
+}
+
+#[test]
+fn threads_are_created_with_the_name_and_the_stack_that_were_asked_for() {
+    for (stack, bytes) in [(None, 256 * 1024), (Some(99_999), 99_999)] {
+        let (sends, asked) = std::sync::mpsc::channel();
+        let builder = pool(Calls::Throttled, 1).spawn_threads_with(move |name, stack, body| {
+            sends.send((name.clone(), stack)).unwrap();
+            std::thread::Builder::new().name(name).stack_size(stack).spawn(body)
+        });
+        let pool = stack.into_iter().fold(builder, Builder::stack_size).build().unwrap();
+        assert!(pool.submit(A, || ()).unwrap().join().is_ok());
+        assert_eq!(asked.recv(), Ok(("door-0".to_string(), bytes)));
+    }
 }
 
 #[test]
 fn what_is_printed_says_what_it_is() {
+    let described = AtqPool::builder().threads(7).class("a", Ceiling::None);
+    assert!(format!("{described:?}").starts_with("Builder { threads: 7, classes: [Class { name: \"a\","));
     let pool = pool(Calls::Throttled, 1).build().unwrap();
     assert_eq!(format!("{pool:?}"), "AtqPool { shared: Shared(door) }");
     let handle = pool.submit(A, || ()).unwrap();
@@ -476,6 +503,21 @@ fn a_snapshot_says_of_what_waits_that_it_was_submitted(calls: Calls) {
     pool.spawn(B, board.closure()).unwrap();
     assert_eq!(pool.snapshot().classes[B.index()].queued, Counted { now: 1, by: Reason::Submitted });
     assert_eq!(pool.snapshot().classes[A.index()].queued, Counted { now: 0, by: Reason::Built });
+    board.let_all_go();
+    assert!(pool.shutdown().is_clean());
+}
+
+fn the_policy_hears_at_once_of_closures_that_may_be_refused(calls: Calls) {
+    let pool = pool(calls, 1).class_with(Class::new("bounded").max_waiting(9)).build().unwrap();
+    let board = Arc::new(Board::default());
+    pool.spawn(B, board.closure()).unwrap();
+    until("it runs", || board.running().len() == 1);
+    pool.spawn(B, board.closure()).unwrap();
+    let told = |class| (pool.class_counts(class).waiting, pool.snapshot().classes[class.index()].queued.now);
+    assert_eq!(told(B), (usize::from(calls == Calls::Eager), 1), "and of others when somebody comes for them");
+    pool.spawn(ClassId(2), board.closure()).unwrap();
+    assert_eq!(told(ClassId(2)), (1, 1));
+    assert!(pool.take_log().is_none(), "none was asked for");
     board.let_all_go();
     assert!(pool.shutdown().is_clean());
 }

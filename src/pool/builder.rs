@@ -2,6 +2,7 @@
 //!
 //! Not the pool: building it creates no thread yet, threads come with the work. Called by users of [`AtqPool`].
 
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -312,8 +313,9 @@ impl Builder {
         if self.runnable_limit == 0 {
             found.push("a runnable limit of 0 threads; it must be at least 1".to_string());
         }
-        for (at, class) in self.classes.iter().enumerate() {
-            if self.classes[..at].iter().any(|other| other.name == class.name) {
+        let mut names = BTreeSet::new();
+        for class in &self.classes {
+            if !names.insert(&class.name) {
                 found.push(format!("two classes with the name `{}`; give each its own", class.name));
             }
             if let Some(mistake) = class.ceiling.mistake() {
