@@ -131,6 +131,11 @@ fn the_guard_calls_one_more_where_closures_come_faster_than_they_go() {
     assert_eq!(tick(8, 7, |core, _| core.rung = true), stays, "the poller comes");
     assert_eq!(tick(8, 7, |core, _| core.polled = true), stays, "somebody polls");
     assert_eq!(tick(8, 7, |core, _| core.habits.processors = 2), stays, "each processor has a thread");
+    let one_waits = |core: &mut Core, _: &mut Guard| {
+        core.habits.processors = 2;
+        core.blocks(0, true);
+    };
+    assert_eq!(tick(8, 7, one_waits), stays, "each has a thread, one of which waits for something outside");
     assert_eq!(tick(4, 7, |_, _| ()), (false, vec![3]), "no more may exist, but one sits");
     assert_eq!(tick(8, 7, |core, _| core.leave_bench(3)), (false, vec![4]), "nobody sits, but one more may exist");
     assert_eq!(tick(4, 7, |core, _| core.leave_bench(3)), (true, vec![]), "there is only the guard");
