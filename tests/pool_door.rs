@@ -44,6 +44,7 @@ both!(
     the_policy_hears_at_once_of_closures_that_may_be_refused,
     a_thread_stays_with_a_class_as_long_as_its_turn_is,
     whoever_waits_for_room_hears_that_no_thread_can_be_had,
+    whoever_waits_for_room_may_find_that_the_thread_has_come_and_gone,
     a_thread_that_ends_may_shut_its_pool_down,
     a_shutdown_waits_for_threads_until_they_have_said_that_they_stop,
     a_stop_waits_for_threads_that_were_told_to_end,
@@ -580,6 +581,37 @@ fn whoever_waits_for_room_hears_that_no_thread_can_be_had(calls: Calls) {
         let ended = pool.shutdown();
         assert_eq!((ended.given_back.len(), ended.still_running.len()), (2 - 2 * has as usize, 0));
     }
+}
+
+fn whoever_waits_for_room_may_find_that_the_thread_has_come_and_gone(calls: Calls) {
+    let own: Arc<OnceLock<Weak<AtqPool>>> = Arc::default();
+    let (pool, asked, board) = (Arc::clone(&own), AtomicU32::new(0), Arc::new(Board::default()));
+    let ((ends, ended), waiting) = (std::sync::mpsc::channel(), Mutex::new(Some(board.closure())));
+    let ended = Mutex::new(ended);
+    let spawner = move |name, stack, body: Box<dyn FnOnce() + Send>| {
+        let before = asked.fetch_add(1, Ordering::SeqCst);
+        if before == 0 {
+            let pool = pool.get().and_then(Weak::upgrade).expect("the test has it");
+            pool.spawn(B, waiting.lock().unwrap().take().unwrap()).unwrap();
+            return Err(io::Error::from(io::ErrorKind::WouldBlock));
+        }
+        let thread = std::thread::Builder::new().name(name).stack_size(stack).spawn(body)?;
+        if before == 1 {
+            // Before whoever asked for it hears of it, it has run what waited, and has ended.
+            ended.lock().unwrap().recv_timeout(board::HANGS).expect("it ends");
+        }
+        Ok(thread)
+    };
+    let builder = AtqPool::builder().calls(calls).threads(1).class_with(Class::new("a").max_waiting(0));
+    let builder = builder.class("b", Ceiling::None).idle_timeout(Some(Duration::from_micros(1)));
+    let builder = builder.on_thread_stop(move || drop(ends.send(()))).spawn_threads_with(spawner);
+    let pool = Arc::new(builder.build().unwrap());
+    own.set(Arc::downgrade(&pool)).unwrap();
+    board.let_all_go();
+    assert!(matches!(pool.spawn(B, board.closure()), Err(SpawnError::NoThreads(_))));
+    let (other, last) = (Arc::clone(&pool), board.closure());
+    in_time("somebody who waits for room", move || other.spawn(A, last)).unwrap();
+    assert!(pool.shutdown().is_clean());
 }
 
 fn a_thread_that_ends_may_shut_its_pool_down(calls: Calls) {

@@ -168,7 +168,9 @@ fn somebody_watches_the_inbox_in_these_cases_and_no_other() {
 fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watches() {
     let mut stage = Stage::of(2, &[None]);
     let unwatched = |stage: &Stage| stage.core.doorstep.put(A, Box::new(|| ())).ok().expect("it is open").1;
+    assert!(!stage.core.doorstep.is_rung(), "nothing lies there");
     assert!(unwatched(&stage), "as built");
+    assert!(stage.core.doorstep.is_rung());
     assert!(!unwatched(&stage), "somebody was told");
     stage.core.is_here();
     stage.core.watch();
