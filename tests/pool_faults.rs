@@ -534,7 +534,9 @@ fn a_thread_that_begins_after_the_stop_tells_the_policy_nothing(calls: Calls) {
 fn a_thread_that_is_woken_for_nothing_sits_on(calls: Calls) {
     let begun = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&begun);
-    let hook = move || drop(count.fetch_add(1, Ordering::SeqCst));
+    let hook = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    };
     let pool = pool(calls, 1).on_thread_start(hook).build().unwrap();
     for _ in 0..100 {
         let thread = pool.submit(A, std::thread::current).unwrap().join().unwrap();
