@@ -1,7 +1,7 @@
 //! The files beside a report: which there are, whether they can be written, and the writing.
 //!
 //! Not their formats, of which each is a file of `report` (or of `run`, where it is streamed while a run goes on). Called by
-//! `running`. To add one: its field in [`FileArgs`] and its line in [`KINDS`].
+//! `running`. To add one: its field in [`FileArgs`] and its line in `KINDS`.
 
 use std::fs::File;
 use std::io::{self, Write};
