@@ -24,7 +24,7 @@ fn small(threshold: Option<u32>) -> DomainTableSpec {
     DomainTableSpec {
         software: Software { windows: Windows::Server2003Sp1, is_x64: false, has_hotfix: true },
         zombie_domain_entry_threshold: threshold,
-        memory_bytes: 20_000_999,
+        memory_bytes: 20_000_000,
         planned_restarts: None,
         assumptions,
     }
@@ -75,10 +75,10 @@ fn without_the_value_entries_stay_until_memory_is_gone() {
     for (at, counters) in summary.samples.values() {
         let entries = (at.0 / 1_000_000_000).min(10_000);
         assert_eq!(counters.working_set_bytes, 3_000_000 + 1000 * entries);
-        assert_eq!(counters.available_bytes, 15_000_999 - counters.working_set_bytes);
+        assert_eq!(counters.available_bytes, 15_000_000 - counters.working_set_bytes);
     }
     assert!(summary.samples.values().len() > 100);
-    assert_eq!(summary.least_available_bytes, 2_000_999);
+    assert_eq!(summary.least_available_bytes, 2_000_000);
     assert!(summary.is_balanced());
 }
 
@@ -91,7 +91,7 @@ fn the_published_value_keeps_dead_entries_below_it() {
     let swept = summary.log.iter().map(|(at, what)| (at.0 / 1_000_000_000, *what)).collect::<Vec<_>>();
     assert_eq!(swept, (1..=12).map(|n| (1000 * n, What::Swept(1000))).collect::<Vec<_>>());
     assert_eq!((summary.at_the_end.live, summary.at_the_end.dead), (1, 0));
-    assert_eq!(summary.least_available_bytes, 15_000_999 - 3_000_000 - 1_000_000);
+    assert_eq!(summary.least_available_bytes, 15_000_000 - 3_000_000 - 1_000_000);
     assert!(summary.is_balanced());
 }
 
@@ -157,6 +157,30 @@ fn memory_that_stays_in_the_process_is_used_again_but_not_given_back() {
     let (_, summary) = run(spec, 12_000);
     assert_eq!((summary.memory_gone_at, summary.sweeps), (None, 12));
     assert_eq!(summary.at_the_end.working_set_bytes, 3_000_000 + 1000 * 1000);
+    // Only a restart gives it back.
+    let nightly = PlannedRestarts { first: secs(8000), every: secs(8000) };
+    let mut spec = DomainTableSpec { planned_restarts: Some(nightly), ..small(None) };
+    spec.assumptions.freed = Freed::StaysInTheProcess;
+    let (_, summary) = run(spec, 9000);
+    assert_eq!(summary.at_the_end.working_set_bytes, 3_000_000 + 1000 * 941);
+}
+
+#[test]
+fn memory_that_a_sweep_gave_back_can_be_gone_again() {
+    let mut spec = small(Some(PUBLISHED_THRESHOLD));
+    spec.assumptions.sweep = Sweep::Every(secs(11_000));
+    let (_, summary) = run(spec, 23_000);
+    let log: Vec<(u64, What)> = summary.log.iter().map(|(at, what)| (at.0 / 1_000_000_000, *what)).collect();
+    let expected = [
+        (10_000, What::MemoryGone),
+        (11_000, What::Swept(10_000)),
+        (21_000, What::MemoryGone),
+        (22_000, What::Swept(10_000)),
+    ];
+    assert_eq!(log, expected);
+    assert_eq!((summary.memory_gone_at, summary.times_gone), (Some(secs(10_000)), 2));
+    assert_eq!(summary.refused_no_memory, 2000);
+    assert!(summary.is_balanced());
 }
 
 #[test]

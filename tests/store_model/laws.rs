@@ -180,6 +180,9 @@ proptest! {
             let load = store.load();
             prop_assert!(load.in_use <= max_threads);
             prop_assert!(books.calls.len() as u32 <= load.in_use);
+            for (kind, sessions) in [(1, sessions), (2, 3 - sessions)] {
+                prop_assert!(books.count(kind, |f| f == Fate::InService) <= u64::from(sessions));
+            }
             // Nobody waits for threads that are free.
             prop_assert!(load.line == 0 || load.in_use + threads_per_call > max_threads);
         }

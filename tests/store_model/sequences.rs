@@ -1,7 +1,7 @@
 //! Sequences from the documentation, to the second.
 
 use atqsim::models::store::spec::{Assumptions, Casualties};
-use atqsim::models::store::{Aside, Direction, Effect, Ending, MessageId, ServiceState, What as Event};
+use atqsim::models::store::{Aside, Direction, Effect, Ending, MessageId, ServiceState, What as Event, Work};
 use atqsim::time::Nanos;
 
 use super::driver::{What, prompt, published, run, secs, spec, stream};
@@ -63,14 +63,14 @@ fn outbound_mail_stays_where_it_is_and_piles_up() {
 
 #[test]
 fn by_direction_outbound_mail_goes_to_bad_and_inbound_to_the_archive() {
-    let own = Assumptions { casualties: Casualties::ByDirection, restarted_after: None, ..prompt() };
+    let own = Assumptions { casualties: Casualties::ByDirection, ..prompt() };
     let load =
-        [stream(What::Clients, 1, 1, 1_000_000), stream(What::Inbound, 1, 3, 1), stream(What::Outbound, 1, 3, 1)];
-    let (effects, summary) = run(&spec(5, own), &load, secs(1000));
-    // Two calls of each direction are out. The third message of each waits for none: it stays.
+        [stream(What::Clients, 1, 1, 1_000_000), stream(What::Inbound, 1, 5, 1), stream(What::Outbound, 1, 5, 1)];
+    let (effects, summary) = run(&spec(5, own), &load, secs(500));
+    // Two calls of each direction are out each time. The fifth message of each waits for none: it stays.
     let ids: Vec<u32> = published(&summary).into_iter().map(|(_, id)| id).collect();
-    assert_eq!(ids, [4116, 4116, 3039, 4117, 4117, 4094, 4102]);
-    assert_eq!((summary.in_bad, summary.in_archive), (2, 2));
+    assert_eq!(ids, [4116, 4116, 3039, 4117, 4117, 4094, 4102].repeat(2));
+    assert_eq!((summary.in_bad, summary.in_archive), (4, 4));
     assert_eq!((summary.inbound.waiting, summary.outbound.waiting), (1, 1));
     assert!(summary.inbound.is_balanced() && summary.outbound.is_balanced());
     let aside = |wanted: Direction, place: Aside| {
@@ -78,9 +78,8 @@ fn by_direction_outbound_mail_goes_to_bad_and_inbound_to_the_archive() {
             |(_, effect): &&(Nanos, Effect)| matches!(effect, Effect::SetAside(d, _, a) if *d == wanted && *a == place);
         effects.iter().filter(is_one).count()
     };
-    assert_eq!((aside(Direction::Outbound, Aside::Bad), aside(Direction::Inbound, Aside::Archive)), (2, 2));
-    // Nobody starts it again.
-    assert_eq!((summary.lives.len(), summary.shutdowns), (1, 1));
+    assert_eq!((aside(Direction::Outbound, Aside::Bad), aside(Direction::Inbound, Aside::Archive)), (4, 4));
+    assert_eq!((summary.lives.len(), summary.shutdowns), (2, 2));
 }
 
 #[test]
@@ -96,14 +95,25 @@ fn a_refresh_that_finds_a_thread_saves_the_service() {
     assert_eq!((summary.shutdowns, summary.refreshes, summary.refreshed), (0, 1, 1));
     // The second message was withdrawn with the connection and is delivered after all.
     assert_eq!((summary.inbound.done, summary.inbound.set_aside), (1, 1));
+    // Those that were withdrawn come before those that only waited, in their order.
+    let own = Assumptions { inbound_sessions: 4, ..prompt() };
+    let load = [stream(What::Clients, 1, 1, 40), stream(What::Inbound, 1, 7, 1)];
+    let (effects, _) = run(&spec(5, own), &load, secs(1000));
+    let begun = effects.iter().filter_map(|(_, effect)| match effect {
+        Effect::Begins { work: Work::Message(_, MessageId(message)), .. } => Some(*message),
+        _ => None,
+    });
+    assert_eq!(begun.collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
 fn with_fewer_threads_than_the_gateway_takes_it_never_logs_on() {
-    let (_, summary) = run(&spec(3, prompt()), &[stream(What::Inbound, 1, 5, 1)], secs(700));
-    assert_eq!(published(&summary), [(30, 4023), (30, 4102), (360, 4023), (360, 4102), (690, 4023), (690, 4102)]);
-    assert!(summary.lives.iter().all(|life| life.stopped.is_some_and(|(_, why)| why == Ending::NoWorkThreads)));
-    assert_eq!((summary.inbound.waiting, summary.away), (5, secs(700)));
+    for threads in 0..4 {
+        let (_, summary) = run(&spec(threads, prompt()), &[stream(What::Inbound, 1, 5, 1)], secs(700));
+        assert_eq!(published(&summary), [(30, 4023), (30, 4102), (360, 4023), (360, 4102), (690, 4023), (690, 4102)]);
+        assert!(summary.lives.iter().all(|life| life.stopped.is_some_and(|(_, why)| why == Ending::NoWorkThreads)));
+        assert_eq!((summary.inbound.waiting, summary.away), (5, secs(700)));
+    }
     // What it had got it gives back: clients are served meanwhile.
     let (_, summary) = run(&spec(3, prompt()), &[stream(What::Clients, 10, 60, 1)], secs(700));
     assert_eq!((summary.clients.done, summary.clients.arrived, summary.most_in_use), (60, 60, 3));
@@ -141,6 +151,13 @@ fn clients_give_up_after_their_patience_and_too_many_are_refused() {
     assert!(summary.clients.is_balanced());
     let gave_up = effects.iter().filter(|(at, effect)| matches!(effect, Effect::GaveUp(_)) && *at == secs(10)).count();
     assert_eq!(gave_up, 3);
+    // Mail: two calls are out, three messages wait, two are refused; they are lost to nobody's account.
+    let own = Assumptions { most_waiting: 3, ..prompt() };
+    let load = [stream(What::Clients, 1, 1, 1_000_000), stream(What::Inbound, 0, 7, 1)];
+    let (effects, summary) = run(&spec(5, own), &load, secs(10));
+    assert_eq!((summary.inbound.waiting, summary.inbound.refused), (5, 2));
+    let refused = effects.iter().filter(|(_, effect)| matches!(effect, Effect::Refused(Work::Message(..))));
+    assert_eq!(refused.count(), 2);
 }
 
 #[test]
