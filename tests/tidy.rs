@@ -123,6 +123,14 @@ fn nothing_that_is_iterated_is_unordered() {
             assert!(!code(&text).contains(word), "{} uses {word}", path.display());
         }
     }
+    // The one hash index is asked, never gone through.
+    let uses_one = |(path, text): &(PathBuf, String)| code(text).contains("hashbrown").then(|| path.clone());
+    let table = Path::new("src/models/domain_table/table.rs");
+    assert_eq!(sources("src").iter().filter_map(uses_one).collect::<Vec<_>>(), [table]);
+    let text = code(&fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(table)).unwrap());
+    for through in ["index.iter", "index.drain", "index.retain", "index.extract", "&self.index", "in self.index"] {
+        assert!(text.contains("self.index.find(") && !text.contains(through), "{through}");
+    }
 }
 
 #[test]
