@@ -44,11 +44,26 @@ struct Entry {
     uses: u32,
 }
 
+/// What the index holds: where an entry is, and half of its name's hash, so that growth and most of the names that are not
+/// there read no entry.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    half: u32,
+    at: u32,
+}
+
+impl Slot {
+    /// What the index goes by: it takes low bits for the place and the seven highest for a first look.
+    fn hash(half: u32) -> u64 {
+        u64::from(half) << 32 | u64::from(half)
+    }
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub struct DomainTable {
     entries: Vec<Entry>,
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     free: Vec<u32>,
     dead: Vec<u32>,
     queued: u64,
@@ -139,23 +154,27 @@ impl DomainTable {
     #[inline]
     pub fn find(&self, name: &str) -> Option<EntryId> {
         let folded = Folded::new(name)?;
-        self.find_folded(folded.octets(), self.hasher.hash_one(folded.octets()))
+        self.find_folded(folded.octets(), self.half_hash(folded.octets()))
     }
 
-    fn find_folded(&self, octets: &[u8], hash: u64) -> Option<EntryId> {
-        let is_it = |at: &u32| self.entries[*at as usize].name.as_bytes() == octets;
-        self.index.find(hash, is_it).copied().map(EntryId)
+    fn half_hash(&self, octets: &[u8]) -> u32 {
+        (self.hasher.hash_one(octets) >> 32) as u32
+    }
+
+    fn find_folded(&self, octets: &[u8], half: u32) -> Option<EntryId> {
+        let is_it = |slot: &Slot| slot.half == half && self.entries[slot.at as usize].name.as_bytes() == octets;
+        self.index.find(Slot::hash(half), is_it).map(|slot| EntryId(slot.at))
     }
 
     /// Puts messages on the queue of a domain, which gets an entry if it has none. `None` if the name is none.
     #[inline]
     pub fn enqueue(&mut self, name: &str, messages: u32) -> Option<(EntryId, Put)> {
         let folded = Folded::new(name)?;
-        let hash = self.hasher.hash_one(folded.octets());
-        let (id, put) = match self.find_folded(folded.octets(), hash) {
+        let half = self.half_hash(folded.octets());
+        let (id, put) = match self.find_folded(folded.octets(), half) {
             Some(id) if self.unbury(id) => (id, Put::Revived),
             Some(id) => (id, Put::Found),
-            None => (self.create(name.to_ascii_lowercase().into_boxed_str(), hash), Put::Created),
+            None => (self.create(name.to_ascii_lowercase().into_boxed_str(), half), Put::Created),
         };
         let entry = &mut self.entries[id.0 as usize];
         entry.queued = entry.queued.checked_add(messages).expect("fewer than 2^32 messages to one domain");
@@ -164,7 +183,7 @@ impl DomainTable {
         Some((id, put))
     }
 
-    fn create(&mut self, name: Box<str>, hash: u64) -> EntryId {
+    fn create(&mut self, name: Box<str>, half: u32) -> EntryId {
         let entry = Entry { name, queued: 0, grave: LIVE, uses: 0 };
         let at = if let Some(at) = self.free.pop() {
             // What was to happen to the last entry of this place is not to happen to this one.
@@ -175,8 +194,7 @@ impl DomainTable {
             self.entries.push(entry);
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 domains")
         };
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.index.insert_unique(hash, at, |at| hasher.hash_one(entries[*at as usize].name.as_bytes()));
+        self.index.insert_unique(Slot::hash(half), Slot { half, at }, |slot| Slot::hash(slot.half));
         EntryId(at)
     }
 
@@ -226,7 +244,7 @@ impl DomainTable {
     fn remove(&mut self, at: u32) {
         let name = std::mem::take(&mut self.entries[at as usize].name);
         self.entries[at as usize].grave = LIVE;
-        let found = self.index.find_entry(self.hasher.hash_one(name.as_bytes()), |other| *other == at);
+        let found = self.index.find_entry(Slot::hash(self.half_hash(name.as_bytes())), |slot| slot.at == at);
         found.expect("every entry is in the index").remove();
         self.free.push(at);
     }
