@@ -28,7 +28,7 @@ fn names(first: u64, among: u64, count: u64) -> Vec<String> {
         let mut text = String::new();
         // An odd factor near 2^64 / golden ratio: neighbours are far apart.
         let scattered = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        name(first + (u128::from(scattered) * u128::from(among) >> 64) as u64, &mut text);
+        name(first + ((u128::from(scattered) * u128::from(among)) >> 64) as u64, &mut text);
         text
     };
     (0..count).map(made).collect()
