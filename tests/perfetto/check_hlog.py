@@ -13,6 +13,11 @@ from hdrh.log import HistogramLogReader
 DAY_US = 24 * 3600 * 1_000_000
 
 
+def fit(name):
+    """A name as it stands in a tag: docs/files.md."""
+    return "".join("_" if c.isspace() or c in ",/" or not c.isprintable() else c for c in name)
+
+
 def main(log, report):
     reader = HistogramLogReader(log, HdrHistogram(1, 30 * DAY_US, 3))
     counts, lines = Counter(), 0
@@ -24,7 +29,7 @@ def main(log, report):
     expected = {}
     for variant in report["variants"]:
         for name, service in variant["services"].items():
-            tag = f"{variant['name']}/{name}"
+            tag = f"{fit(variant['name'])}/{fit(name)}"
             # Who waits at the end of the run has not waited to the end.
             expected[f"{tag}/wait"] = service["wait_us"]["count"] - service["still_waiting"]
             expected[f"{tag}/service"] = service["service_us"]["count"]
