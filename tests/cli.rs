@@ -365,6 +365,22 @@ fn help_and_version_go_to_stdout_and_tell_the_exit_codes() {
 }
 
 #[test]
+fn r24_no_output_takes_the_place_of_what_the_run_reads() {
+    let place = Place::new();
+    let before = place.read("small.toml");
+    place.write("ours.reg", "REGEDIT4\r\n");
+    for flag in ["--report", "--summary", "--output", "--hlog"] {
+        let ran = place.run(&format!("run ./small.toml --engine virtual {flag} small.toml"));
+        ran.exits(2).prints_nothing().says(&[flag, "is a file that this run reads"]);
+        let ran = place.run(&format!("compare small.toml --engine virtual --registry ours=ours.reg {flag} ours.reg"));
+        ran.exits(2).prints_nothing().says(&[flag, "is a file that this run reads"]);
+    }
+    assert_eq!(place.read("small.toml"), before);
+    assert_eq!(place.read("ours.reg"), "REGEDIT4\r\n");
+    place.run("run small.toml --engine virtual --report page.html").exits(0);
+}
+
+#[test]
 fn shells_and_man_are_told_every_subcommand_and_flag() {
     let place = Place::new();
     let help = place.run("--help").exits(0).stdout;

@@ -112,8 +112,8 @@ impl FileArgs {
     }
 }
 
-/// Every reason not to begin: a file that cannot be made or written, or that two outputs share.
-pub(super) fn refused(plans: &[Plan], args: &OutputArgs) -> Vec<Problem> {
+/// Every reason not to begin: a file that cannot be made or written, that two outputs share, or that is one of `inputs`.
+pub(super) fn refused(plans: &[Plan], inputs: &[PathBuf], args: &OutputArgs) -> Vec<Problem> {
     let mut found = Vec::new();
     for (kind, path) in args.files.wanted() {
         if let Some((message, remedy)) = (kind.unfit)(plans) {
@@ -129,6 +129,10 @@ pub(super) fn refused(plans: &[Plan], args: &OutputArgs) -> Vec<Problem> {
     }
     for (at, (flag, path)) in outputs.iter().enumerate() {
         let meant = file_meant(path);
+        if inputs.iter().any(|input| input.exists() && file_meant(input) == meant) {
+            let message = "is a file that this run reads, and would be lost";
+            found.push(Problem::error(place(flag, path), message, "name another file"));
+        }
         if let Some((other, _)) = outputs[..at].iter().find(|(_, before)| file_meant(before) == meant) {
             let message = format!("is the file of another output ({other})");
             found.push(Problem::error(place(flag, path), message, "give each a file of its own"));

@@ -3,9 +3,10 @@
 //! Not the running itself, which is `run`'s. Called by `cli::main`.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::args::{Engine, Format, OutputArgs, ReplayArgs, RunArgs};
+use super::args::{Changes, Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
 use super::files::{self, Streams};
 use super::load;
@@ -24,7 +25,7 @@ use crate::scenario::TraceOverride;
 /// `atqsim compare FILE`.
 pub(super) fn compare(args: &RunArgs) -> anyhow::Result<Exit> {
     match load::plans_and_text(&args.file, &args.changes, None) {
-        Some((plans, text)) => run_and_report(&plans, text, &args.output),
+        Some((plans, text)) => run_and_report(&plans, text, &inputs(&args.file, &args.changes, &[]), &args.output),
         None => Ok(Exit::BadInput),
     }
 }
@@ -32,7 +33,10 @@ pub(super) fn compare(args: &RunArgs) -> anyhow::Result<Exit> {
 /// `atqsim run FILE`.
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     match load::plans_and_text(&args.file, &args.changes, None) {
-        Some((plans, text)) => run_and_report(&plans[..1.min(plans.len())], text, &args.output),
+        Some((plans, text)) => {
+            let inputs = inputs(&args.file, &args.changes, &[]);
+            run_and_report(&plans[..1.min(plans.len())], text, &inputs, &args.output)
+        }
         None => Ok(Exit::BadInput),
     }
 }
@@ -42,15 +46,24 @@ pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let trace =
         TraceOverride { paths: args.logs.clone(), times: args.times, repeat: args.repeat, spread: !args.no_spread };
     match load::plans_and_text(&args.scenario, &args.changes, Some(trace)) {
-        Some((plans, text)) => run_and_report(&plans, text, &args.output),
+        Some((plans, text)) => {
+            run_and_report(&plans, text, &inputs(&args.scenario, &args.changes, &args.logs), &args.output)
+        }
         None => Ok(Exit::BadInput),
     }
 }
 
-fn run_and_report(plans: &[Plan], text_read: String, args: &OutputArgs) -> anyhow::Result<Exit> {
+/// The files that a run reads by its command: the scenario, registry exports, logs.
+fn inputs(scenario: &str, changes: &Changes, logs: &[PathBuf]) -> Vec<PathBuf> {
+    let exports = changes.registry.iter().filter_map(|named| named.split_once('='));
+    let exports = exports.map(|(_, file)| PathBuf::from(file));
+    std::iter::once(PathBuf::from(scenario)).chain(exports).chain(logs.iter().cloned()).collect()
+}
+
+fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &OutputArgs) -> anyhow::Result<Exit> {
     let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
-    refused.extend(files::refused(plans, args));
+    refused.extend(files::refused(plans, inputs, args));
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
         load::show(&refused);

@@ -214,7 +214,7 @@ def examine(browser, page, directory):
         browser.evaluate(f"document.querySelector('#{chart} details').open = true")
         browser.evaluate("new Promise((done) => setTimeout(done, 0))")
         rows = browser.evaluate(f"document.querySelectorAll('#{chart} details tbody tr').length")
-        check(f"the table under {chart} has rows", rows > 2, rows)
+        check(f"the table under {chart} has rows", rows > 0, rows)
         browser.evaluate(f"document.querySelector('#{chart} details').open = false")
 
     screenshot(browser, directory / "page-1280.png")

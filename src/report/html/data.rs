@@ -29,8 +29,8 @@ pub(super) struct Data {
 #[derive(Serialize)]
 struct Name {
     name: String,
-    /// A protocol or inbound SMTP: somebody waits for each request.
-    request: bool,
+    /// A protocol: users wait for it.
+    protocol: bool,
 }
 
 #[derive(Serialize)]
@@ -85,12 +85,14 @@ impl Data {
             let of = |v: &VariantReport| class_id(v, name).map(|id| v.plan.classes[id.index()].role);
             report.variants.iter().find_map(of)
         };
-        let is_request = |name: &str| matches!(role(name), Some(Role::Protocol | Role::SmtpIn));
         let after = report.variants.first().map_or(0.0, |v| v.plan.starvation_after.as_secs_f64());
         Data {
             starvation_after: after,
             percentiles: PERCENTILES.iter().map(|quantile| quantile * 100.0).collect(),
-            services: names.iter().map(|name| Name { name: name.to_string(), request: is_request(name) }).collect(),
+            services: names
+                .iter()
+                .map(|name| Name { name: name.to_string(), protocol: role(name) == Some(Role::Protocol) })
+                .collect(),
             variants: report.variants.iter().map(|found| variant(found, &names)).collect(),
             estimates: figures(report, &names),
         }

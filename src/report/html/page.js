@@ -29,7 +29,7 @@
     const s = us / 1e6;
     if (s < 60) return `${digits(s)} s`;
     const [h, m, rest] = [Math.floor(s / 3600), Math.floor(s / 60) % 60, Math.round(s) % 60];
-    return h ? `${h} h ${m} min` : rest ? `${m} min ${rest} s` : `${m} min`;
+    return h ? (m ? `${h} h ${m} min` : `${h} h`) : rest ? `${m} min ${rest} s` : `${m} min`;
   };
   const clock = (s) => {
     const two = (n) => String(n).padStart(2, "0");
@@ -50,9 +50,9 @@
     const starved = data.services.map((_, at) => Math.max(0, ...data.variants.map((v) => {
       const own = v.services[at];
       return own ? own.episodes.reduce((sum, [a, b]) => sum + b - a, 0) : 0;
-    })) * (data.services[at].request ? 1e6 : 1));
+    })) * (data.services[at].protocol ? 1e6 : 1));
     const most = starved.indexOf(Math.max(...starved));
-    return starved[most] > 0 ? most : Math.max(0, data.services.findIndex((s) => s.request));
+    return starved[most] > 0 ? most : Math.max(0, data.services.findIndex((s) => s.protocol));
   })();
   let chosen = worst; // the service of the chart of waits
 
