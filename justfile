@@ -121,8 +121,8 @@ plants:
     cargo test --manifest-path tests/models/Cargo.toml --target-dir target/models --features shuttle --test shuttle -- --nocapture --exact every_planted_mistake_is_found
 
 # Files for other programs, read with those programs' own libraries (Perfetto's protobuf classes, HdrHistogram for Python)
-perfetto-check:
-    .ci/perfetto-check
+perfetto-check *ARGS:
+    .ci/perfetto-check {{ARGS}}
 
 # AddressSanitizer, LeakSanitizer and ThreadSanitizer on the pool's tests, each after a planted mistake
 sanitizers *ARGS:
