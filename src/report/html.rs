@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, context};
 
 use super::text::{agreement, cluster, facts, figures, replications};
 use super::verdict::{per_variant, sentence};
-use super::{Gravity, Report, VariantReport};
+use super::{Report, VariantReport};
 use crate::metrics::Outcomes;
 use crate::plan::Plan;
 use crate::policy::assumptions::Assumption;
@@ -125,11 +125,7 @@ fn notices(report: &Report) -> Vec<Value> {
     let mut all: Vec<_> = report.notices.iter().collect();
     all.sort_by_key(|notice| std::cmp::Reverse(notice.gravity));
     let told = all.into_iter().map(|notice| {
-        let gravity = match notice.gravity {
-            Gravity::Note => "note",
-            Gravity::Warning => "warning",
-            Gravity::Grave => "grave",
-        };
+        let gravity = notice.gravity.word();
         let (text, remedy, code) = (unbroken(&notice.text), unbroken(&notice.remedy), notice.code.as_str());
         context! { gravity, text, remedy, code }
     });

@@ -180,6 +180,18 @@ pub enum Gravity {
     Grave,
 }
 
+impl Gravity {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Gravity::Note => "note",
+            Gravity::Warning => "warning",
+            Gravity::Grave => "grave",
+        }
+    }
+}
+
 /// A thing to know before believing the figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {

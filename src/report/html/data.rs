@@ -18,7 +18,6 @@ use crate::time::Nanos;
 
 #[derive(Serialize)]
 pub(super) struct Data {
-    starvation_after: f64,
     /// The percentiles of `Service::percentiles`, in percent.
     percentiles: Vec<f64>,
     services: Vec<Name>,
@@ -37,7 +36,6 @@ struct Name {
 struct Variant {
     name: String,
     end: f64,
-    measured_from: f64,
     /// Threads of the pool; in a cluster those of all nodes.
     pool: u64,
     nodes: usize,
@@ -85,9 +83,7 @@ impl Data {
             let of = |v: &VariantReport| class_id(v, name).map(|id| v.plan.classes[id.index()].role);
             report.variants.iter().find_map(of)
         };
-        let after = report.variants.first().map_or(0.0, |v| v.plan.starvation_after.as_secs_f64());
         Data {
-            starvation_after: after,
             percentiles: PERCENTILES.iter().map(|quantile| quantile * 100.0).collect(),
             services: names
                 .iter()
@@ -110,7 +106,6 @@ fn variant(found: &VariantReport, names: &[&str]) -> Variant {
     Variant {
         name: plan.variant.clone(),
         end: summary.end.as_secs_f64(),
-        measured_from: summary.measured_from.as_secs_f64(),
         pool,
         nodes,
         ceiling: heavy.filter(|pool| pool.heavy_queues > 0).map(|pool| pool.heavy_queue_cap),

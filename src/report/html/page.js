@@ -57,6 +57,8 @@
   let chosen = worst; // the service of the chart of waits
 
   // --- One plot ---
+  const PAPER = 320; // pixels: half of a page's width, which the layout on the screen does not know
+  let onPaper = false;
   const axes = (x, y) => [
     { stroke: css("--ink"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid") }, font: "12px system-ui", ...x },
     { stroke: css("--ink"), grid: { stroke: css("--grid"), width: 1 }, ticks: { stroke: css("--grid") }, font: "12px system-ui", size: 66, ...y },
@@ -74,7 +76,7 @@
   function plot(panel, spec) {
     const { holder, read } = panel;
     const opts = {
-      width: Math.max(240, holder.clientWidth), height: spec.height ?? 280,
+      width: onPaper ? PAPER : Math.max(240, holder.clientWidth), height: spec.height ?? 280,
       legend: { show: false }, padding: [10, 28, 0, 0],
       scales: { x: spec.xScale, y: spec.yScale },
       axes: axes(spec.xAxis, spec.yAxis),
@@ -271,6 +273,7 @@
         const own = panel.variant.services[chosen];
         plot(panel, {
           ...time(panel.variant), yScale: { distr: 3, range: [FLOOR, top(highest)] }, yAxis: logTimes,
+          ...(own?.episodes_more ? { idle: `Only the first ${own.episodes.length} starved times are shaded; ${own.episodes_more} more came later.` } : {}),
           series: (own ? lines : []).map(([label, key, tint, dashes]) => ({ label, raw: own[key], values: lifted(own[key]), colour: colour(tint), dash: dashes, format: span, points: own[key].filter((v) => v != null).length < 40 })),
           under: (u) => {
             u.ctx.save();
@@ -473,8 +476,9 @@
     later = setTimeout(redraw, 100);
   });
   let theme;
-  addEventListener("beforeprint", () => { theme = document.documentElement.dataset.theme; document.documentElement.dataset.theme = "light"; redraw(); });
+  addEventListener("beforeprint", () => { onPaper = true; theme = document.documentElement.dataset.theme; document.documentElement.dataset.theme = "light"; redraw(); });
   addEventListener("afterprint", () => {
+    onPaper = false;
     if (theme === undefined) delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = theme;
     redraw();
   });

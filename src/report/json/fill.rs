@@ -4,7 +4,7 @@
 
 use super::super::threshold::AssertResult;
 use super::super::verdict::{VariantVerdict, per_variant, sentence};
-use super::super::{Gravity, MeanWait, Pilot, Precision, Report, Settling, VariantReport};
+use super::super::{MeanWait, Pilot, Precision, Report, Settling, VariantReport};
 use super::wire::{self, Finite, Map};
 use crate::ids::{ClassId, SourceId};
 use crate::metrics::agreement::{Pair, agreement};
@@ -43,11 +43,7 @@ pub(super) fn document(report: &Report) -> wire::Document {
 }
 
 fn notice(notice: &super::super::Notice) -> wire::Notice {
-    let gravity = match notice.gravity {
-        Gravity::Note => "note",
-        Gravity::Warning => "warning",
-        Gravity::Grave => "grave",
-    };
+    let gravity = notice.gravity.word();
     let (code, text, remedy) = (notice.code.clone(), notice.text.clone(), notice.remedy.clone());
     wire::Notice { gravity, code, text, remedy }
 }
