@@ -32,6 +32,10 @@ scenarios:
 page *ARGS:
     cargo build --release --quiet && .ci/page {{ARGS}}
 
+# What keeping and writing a page and other files costs a run of 24 hours in virtual time
+report-cost ROUNDS="15":
+    .ci/report-cost {{ROUNDS}}
+
 # The pictures of docs/lessons, from the pages of their runs (needs Python and Chromium)
 lesson-pictures:
     cargo build --release --quiet && .ci/lesson-pictures

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use super::args::OutputArgs;
 use super::output::{NewFile, complain, file_meant, may_be_written, write_file};
+use crate::metrics::intervals::Keep;
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
 use crate::report::Report;
@@ -73,11 +74,11 @@ fn window(text: &str) -> Result<(Nanos, Nanos), String> {
 
 /// The kinds of files that are made of a whole report.
 const KINDS: &[Kind] = &[
-    Kind { intervals: true, ..Kind::new("--report", |files| &files.report, html) },
-    Kind { intervals: true, ..Kind::new("--hlog", |files| &files.hlog, hlog) },
+    Kind { keep: Keep::Figures, ..Kind::new("--report", |files| &files.report, html) },
+    Kind { keep: Keep::Distributions, ..Kind::new("--hlog", |files| &files.hlog, hlog) },
     Kind::new("--summary", |files| &files.summary, summary_csv),
-    Kind { intervals: true, ..Kind::new("--series", |files| &files.series, series_csv) },
-    Kind { intervals: true, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
+    Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
+    Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
     Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
@@ -86,8 +87,8 @@ struct Kind {
     flag: &'static str,
     path: fn(&FileArgs) -> &Option<PathBuf>,
     bytes: fn(&Report) -> Vec<u8>,
-    /// Whether the runs are to keep what happened between two moments of the time line for it.
-    intervals: bool,
+    /// How much of what happened between two moments of the time line the runs are to keep for it.
+    keep: Keep,
     /// Why it cannot be made of these plans, and what to do.
     unfit: fn(&[Plan]) -> Option<(&'static str, &'static str)>,
     /// What it has not, and should be known by who opens it.
@@ -96,15 +97,15 @@ struct Kind {
 
 impl Kind {
     const fn new(flag: &'static str, path: fn(&FileArgs) -> &Option<PathBuf>, bytes: fn(&Report) -> Vec<u8>) -> Kind {
-        Kind { flag, path, bytes, intervals: false, unfit: |_| None, lacks: |_| None }
+        Kind { flag, path, bytes, keep: Keep::Nothing, unfit: |_| None, lacks: |_| None }
     }
 }
 
 impl FileArgs {
-    /// Whether a run is to keep what happened between two moments of its time line.
+    /// How much a run is to keep of what happened between two moments of its time line.
     #[must_use]
-    pub fn need_intervals(&self) -> bool {
-        self.wanted().any(|(kind, _)| kind.intervals)
+    pub fn keep(&self) -> Keep {
+        self.wanted().map(|(kind, _)| kind.keep).max().unwrap_or_default()
     }
 
     fn wanted(&self) -> impl Iterator<Item = (&'static Kind, &Path)> {

@@ -84,7 +84,7 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
         },
         max_events: args.max_events,
         burn_cpu: args.burn_cpu,
-        intervals: args.files.need_intervals(),
+        intervals: args.files.keep(),
         interrupt: catch_signals()?,
         trace: streams.trace(),
         perfetto: streams.perfetto(),

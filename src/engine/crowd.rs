@@ -14,6 +14,7 @@ use crate::item::Outcome;
 use crate::metrics::Summary;
 use crate::metrics::backlog::Backlog;
 use crate::metrics::failover::FailoverSummary;
+use crate::metrics::intervals::Keep;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
@@ -77,7 +78,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    pub(super) fn new(plan: &Plan, intervals: bool) -> Result<Crowd, EngineError> {
+    pub(super) fn new(plan: &Plan, intervals: Keep) -> Result<Crowd, EngineError> {
         let backlogs = plan.classes.iter().map(|_| Backlog::default()).collect();
         Ok(Crowd {
             floor: Floor::new(plan, intervals)?,

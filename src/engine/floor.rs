@@ -15,6 +15,7 @@ use super::observer::Observer;
 use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::failover::FailoverSummary;
+use crate::metrics::intervals::Keep;
 use crate::metrics::{Metrics, Summary};
 use crate::models::cluster::Stimulus;
 use crate::plan::Plan;
@@ -48,7 +49,7 @@ pub(super) struct Floor<N> {
 }
 
 impl<N: Ord + Copy> Floor<N> {
-    pub(super) fn new(plan: &Plan, intervals: bool) -> Result<Floor<N>, EngineError> {
+    pub(super) fn new(plan: &Plan, intervals: Keep) -> Result<Floor<N>, EngineError> {
         let workload = Workload::new(Arc::clone(&plan.load), plan.seed, plan.duration).map_err(EngineError::Load)?;
         Ok(Floor {
             workload,

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::metrics::Summary;
 use crate::metrics::failover::FailoverSummary;
 use crate::metrics::host::HostNoise;
+use crate::metrics::intervals::Keep;
 use crate::policy::decision_log::{DecisionLog, Trace};
 use crate::policy::dispatch::ClassCounts;
 use crate::problem::Problem;
@@ -138,8 +139,8 @@ pub struct Options<'a> {
     pub trace: Option<Arc<dyn Trace>>,
     /// End the run early after so many events. Virtual time only.
     pub max_events: Option<u64>,
-    /// Keep what happens between two moments of the time line too.
-    pub intervals: bool,
+    /// How much of what happens between two moments of the time line is kept.
+    pub intervals: Keep,
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor. Real threads only.
     pub burn_cpu: bool,
     /// Hears of every item. Real threads and twins; `virtual_time::observe` takes its observer itself. The recorder

@@ -18,6 +18,7 @@ use super::recording::{Address, Doing, Life, Recording};
 use super::{EngineError, Options, RunOutput};
 use crate::ids::{ClassId, StageId, ThreadId};
 use crate::item::Outcome;
+use crate::metrics::intervals::Keep;
 use crate::plan::Plan;
 use crate::policy::decision_log::{LogLine, Trace};
 use crate::policy::dispatch::{Decision, Dispatch, Event, Ticket};
@@ -173,7 +174,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
     let mut engine = Engine {
         plan,
         from,
-        floor: Crowd::new(plan, false)?,
+        floor: Crowd::new(plan, Keep::Nothing)?,
         dispatch: Dispatch::new(&plan.rules()),
         trace: options.trace.clone(),
         processors: Processors::new(plan.machine.processors),

@@ -5,7 +5,8 @@
 //! Not a format. The hot path knows nothing of it: recorders are emptied at each moment anyway, and all else is the
 //! difference of two sums. Called by [`super::Metrics`]; read by `report`.
 
-use super::latency::{IntervalLatency, Recording};
+pub use super::latency::Keep;
+use super::latency::{Gathering, IntervalLatency, Recording};
 use super::{Class, Metrics, Outcomes};
 use crate::time::Nanos;
 
@@ -58,20 +59,23 @@ struct Mark {
 #[derive(Debug, Default)]
 pub(super) struct Intervals {
     from: Nanos,
+    keep: Keep,
     marks: Vec<Mark>,
     done: Vec<Interval>,
+    gathering: Gathering,
 }
 
 impl Metrics {
-    /// From now on, which is before the first event, what happens between two moments of the time line is kept too.
+    /// From now on, which is before the first event, so much of what happens between two moments of the time line is
+    /// kept too.
     #[must_use]
-    pub fn keep_intervals(mut self, wanted: bool) -> Metrics {
-        if wanted {
+    pub fn keep_intervals(mut self, keep: Keep) -> Metrics {
+        if keep > Keep::Nothing {
             for class in &mut self.classes {
                 class.recordings().into_iter().for_each(Recording::keep_intervals);
             }
             let marks = vec![Mark::default(); self.classes.len()];
-            self.intervals = Some(Box::new(Intervals { marks, ..Intervals::default() }));
+            self.intervals = Some(Box::new(Intervals { keep, marks, ..Intervals::default() }));
         }
         self
     }
@@ -84,12 +88,15 @@ impl Metrics {
             return;
         }
         let length = at.since(from).0 as f64;
+        let (keep, gathering) = (intervals.keep, &mut intervals.gathering);
         let classes = self.classes.iter_mut().zip(&mut intervals.marks).map(|(class, mark)| {
             let now = class.mark(at);
             let before = std::mem::replace(mark, now);
-            let [mut wait, gave_up, cut, service] = class.recordings().map(Recording::end_interval);
-            wait.merge(&gave_up);
-            wait.merge(&cut);
+            let [waits @ .., services] = class.recordings();
+            waits.into_iter().for_each(|waits| waits.end_interval(gathering));
+            let wait = gathering.finish(keep);
+            services.end_interval(gathering);
+            let service = gathering.finish(keep);
             // What waits is told late where the host is late: a sum may run ahead of its interval, never below zero.
             let mean = |now: u128, before: u128| (now.wrapping_sub(before) as i128).max(0) as f64 / length;
             ClassInterval {
@@ -159,7 +166,7 @@ mod tests {
 
     /// 240 intervals of a second; an item that waits from 10 to 12.5 and is served till 20, one due in the warm-up.
     fn run(warmup: Nanos) -> super::super::Summary {
-        let mut metrics = Metrics::new(1, 0, s(60), s(240)).after_warmup(warmup).keep_intervals(true);
+        let mut metrics = Metrics::new(1, 0, s(60), s(240)).after_warmup(warmup).keep_intervals(Keep::Figures);
         let class = ClassId(0);
         metrics.arrived(class, s(10), s(10));
         metrics.started(class, s(10), None, Nanos::from_millis(12_500));

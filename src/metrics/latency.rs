@@ -10,6 +10,11 @@ use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 
 use crate::time::Nanos;
 
+mod interval;
+
+pub(super) use interval::Gathering;
+pub use interval::{IntervalLatency, Keep};
+
 /// The quantiles of [`Latency::percentiles`]: ten to each tenth of what is left, from 0 to 0.9999.
 pub static PERCENTILES: LazyLock<Vec<f64>> =
     LazyLock::new(|| (0..=40).map(|step| 1.0 - libm::pow(10.0, f64::from(step) / -10.0)).collect());
@@ -36,21 +41,28 @@ impl Default for Latency {
 /// the histogram itself costs three times as many instructions, for range checks and extremes that are not needed here.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
-    /// How many values fell into each bucket since the last `settle`.
+    /// How many values fell into each bucket since they were last moved on. Whole doublings, so that a rising series does
+    /// not copy at every step.
     counts: Vec<u32>,
+    /// A bit for each doubling that has any.
+    doublings: u64,
     sum_ns: u128,
+    /// The largest since then.
     max: Nanos,
     zeros: u64,
     settled: Latency,
-    /// What was recorded since the last interval ended; only where intervals are wanted.
-    interval: Option<IntervalLatency>,
+    /// Only where intervals are wanted.
+    interval: Option<Box<Gathering>>,
 }
 
 /// Buckets that are looked at together.
-const STRETCH: usize = 64;
+const STRETCH: usize = 16;
 
 /// Buckets of 2,048 steps, each twice as wide as the one before, of which all but the first use the upper half.
 const SUB_BITS: u32 = 11;
+
+/// The buckets of one doubling.
+const HALF: usize = 1 << (SUB_BITS - 1);
 
 impl Recording {
     /// Records one.
@@ -60,6 +72,7 @@ impl Recording {
         self.max = self.max.max(value);
         self.zeros += u64::from(value == Nanos::ZERO);
         let bucket = bucket_of(value.as_micros());
+        self.doublings |= 1 << (bucket / HALF);
         match self.counts.get_mut(bucket) {
             Some(count) if *count < u32::MAX => *count += 1,
             _ => self.make_room(bucket),
@@ -81,59 +94,78 @@ impl Recording {
 
     /// From now on [`Recording::end_interval`] answers.
     pub(super) fn keep_intervals(&mut self) {
-        self.interval = Some(IntervalLatency::default());
+        self.interval = Some(Box::default());
     }
 
-    /// What was recorded since this was last asked; nothing where intervals are not kept.
-    pub(super) fn end_interval(&mut self) -> IntervalLatency {
-        if self.interval.is_none() {
-            return IntervalLatency::default();
+    /// Moves what was recorded since this was last asked into `into`; nothing where intervals are not kept.
+    pub(super) fn end_interval(&mut self, into: &mut Gathering) {
+        self.move_on();
+        if let Some(interval) = &mut self.interval {
+            into.take(interval);
         }
-        let before = self.settled.sum_ns;
-        self.settle();
-        let mut found = self.interval.replace(IntervalLatency::default()).unwrap_or_default();
-        found.sum_ns = self.settled.sum_ns - before;
-        found.max = std::mem::take(&mut self.max);
-        found
     }
 
     /// Counts a value of a bucket that is above all others so far, or full.
     #[cold]
     fn make_room(&mut self, bucket: usize) {
-        self.settle_counts();
-        // Whole doublings, so that a rising series does not copy at every step.
-        let half = 1 << (SUB_BITS - 1);
-        self.counts.resize(self.counts.len().max((bucket / half + 1) * half), 0);
+        let doubling = bucket / HALF;
+        self.counts.resize(self.counts.len().max((doubling + 1) * HALF), 0);
+        self.move_on();
         self.counts[bucket] = 1;
+        self.doublings = 1 << doubling;
     }
 
     /// Moves what was recorded into the figure.
     #[cold]
     fn settle(&mut self) {
-        self.settle_counts();
-        self.settled.sum_ns += std::mem::take(&mut self.sum_ns);
-        self.settled.max = self.settled.max.max(self.max);
+        self.move_on();
+        if let Some(interval) = &mut self.interval {
+            interval.settle(&mut self.settled.histogram);
+        }
         self.settled.above_zero = self.settled.count() - self.zeros;
     }
 
-    fn settle_counts(&mut self) {
-        let used = self.counts.len().min(bucket_of(self.max.as_micros()) + 1);
-        // Most stretches of buckets are empty, and a stretch is looked at in a few instructions.
-        for (stretch, counts) in self.counts[..used].chunks_mut(STRETCH).enumerate() {
-            if counts.iter().fold(0, |any, count| any | count) == 0 {
-                continue;
-            }
-            for (at, count) in counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-                let bucket = stretch * STRETCH + at;
-                let recorded = self.settled.histogram.record_n(first_of(bucket), u64::from(*count));
-                recorded.expect("the histogram grows as needed");
-                if let Some(interval) = &mut self.interval {
-                    interval.add(bucket as u32, u64::from(*count));
+    /// Moves what was recorded into the figure, but that counts of intervals are gathered first.
+    fn move_on(&mut self) {
+        let (sum_ns, max) = (std::mem::take(&mut self.sum_ns), std::mem::take(&mut self.max));
+        self.settled.sum_ns += sum_ns;
+        self.settled.max = self.settled.max.max(max);
+        if let Some(interval) = &mut self.interval {
+            interval.reach(self.counts.len(), sum_ns, max);
+        }
+        let (mut doublings, mut interval) = (std::mem::take(&mut self.doublings), self.interval.as_deref_mut());
+        while doublings > 0 {
+            let first = doublings.trailing_zeros() as usize * HALF;
+            doublings &= doublings - 1;
+            // Most buckets are empty, and a stretch of them is looked at in a few instructions.
+            let (stretches, _) = self.counts[first..first + HALF].as_chunks_mut::<STRETCH>();
+            for (stretch, counts) in stretches.iter_mut().enumerate() {
+                let mut some = filled(counts);
+                while some > 0 {
+                    let at = some.trailing_zeros() as usize;
+                    some &= some - 1;
+                    let (bucket, count) = (first + stretch * STRETCH + at, u64::from(std::mem::take(&mut counts[at])));
+                    match &mut interval {
+                        Some(interval) => interval.add(bucket, count),
+                        None => add_to(&mut self.settled.histogram, bucket, count),
+                    }
                 }
-                *count = 0;
             }
         }
     }
+}
+
+/// A bit for each of the counts that is not zero.
+#[inline(always)]
+fn filled(counts: &[u32; STRETCH]) -> u32 {
+    if counts.iter().fold(0, |any, count| any | count) == 0 {
+        return 0;
+    }
+    counts.iter().enumerate().fold(0, |bits, (at, count)| bits | u32::from(*count > 0) << at)
+}
+
+fn add_to(histogram: &mut Histogram<u64>, bucket: usize, count: u64) {
+    histogram.record_n(first_of(bucket), count).expect("the histogram grows as needed");
 }
 
 /// The bucket that a value in microseconds falls into.
@@ -152,84 +184,6 @@ fn doublings(bucket: usize) -> u64 {
 fn first_of(bucket: usize) -> u64 {
     let doubled = doublings(bucket);
     (bucket as u64 - (doubled << (SUB_BITS - 1))) << doubled
-}
-
-/// The values of one interval: those buckets alone that have any.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct IntervalLatency {
-    /// By bucket, in their order: how many.
-    counts: Vec<(u32, u64)>,
-    sum_ns: u128,
-    max: Nanos,
-}
-
-impl IntervalLatency {
-    fn add(&mut self, bucket: u32, count: u64) {
-        // Nearly always they come in their order.
-        if self.counts.last().is_none_or(|(last, _)| *last < bucket) {
-            self.counts.push((bucket, count));
-            return;
-        }
-        match self.counts.binary_search_by_key(&bucket, |(at, _)| *at) {
-            Ok(at) => self.counts[at].1 += count,
-            Err(at) => self.counts.insert(at, (bucket, count)),
-        }
-    }
-
-    /// Adds everything that `other` has.
-    pub fn merge(&mut self, other: &IntervalLatency) {
-        other.counts.iter().for_each(|(bucket, count)| self.add(*bucket, *count));
-        self.sum_ns += other.sum_ns;
-        self.max = self.max.max(other.max);
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| count).sum()
-    }
-
-    /// The largest, exactly.
-    #[must_use]
-    pub fn max(&self) -> Nanos {
-        self.max
-    }
-
-    /// Their mean in microseconds; `None` where there are none.
-    #[must_use]
-    pub fn mean_us(&self) -> Option<f64> {
-        let count = self.count();
-        (count > 0).then(|| self.sum_ns as f64 / count as f64 / 1e3)
-    }
-
-    /// The value at each of `quantiles` (rising, in [0, 1]): the top of a bucket, and never above the maximum. Zero where
-    /// there are no values.
-    #[must_use]
-    pub fn at<const N: usize>(&self, quantiles: [f64; N]) -> [Nanos; N] {
-        let count = self.count();
-        let (mut seen, mut rest) = (0, self.counts.iter());
-        let mut value = Nanos::ZERO;
-        quantiles.map(|quantile| {
-            let rank = ((quantile * count as f64).ceil() as u64).clamp(1.min(count), count);
-            while seen < rank {
-                let Some((bucket, more)) = rest.next() else { break };
-                seen += more;
-                let (bucket, doubled) = (*bucket as usize, doublings(*bucket as usize));
-                value = Nanos::from_micros(first_of(bucket) + (1 << doubled) - 1).min(self.max);
-            }
-            value
-        })
-    }
-
-    /// All of them as a histogram of microseconds.
-    #[must_use]
-    pub fn histogram(&self) -> Histogram<u64> {
-        let mut histogram = Histogram::new(3).expect("3 digits are allowed");
-        for (bucket, count) in &self.counts {
-            histogram.record_n(first_of(*bucket as usize), *count).expect("the histogram grows as needed");
-        }
-        histogram
-    }
 }
 
 impl Latency {
@@ -422,35 +376,6 @@ mod tests {
         assert!(told[..31].iter().all(Option::is_some) && told[31..].iter().all(Option::is_none), "{told:?}");
         assert!(told[..31].is_sorted());
         assert!(Latency::default().percentiles().iter().all(Option::is_none));
-    }
-
-    proptest! {
-        #[test]
-        fn the_intervals_of_a_recording_add_up_to_it_and_each_is_what_its_own_values_give(
-            parts in prop::collection::vec(prop::collection::vec((0_u32..64, any::<u64>()), 0..40), 1..6),
-        ) {
-            let (mut recording, mut all) = (Recording::default(), Latency::default());
-            recording.keep_intervals();
-            let mut merged = IntervalLatency::default();
-            for part in &parts {
-                let mut own = Latency::default();
-                for value in part.iter().map(|(bits, any)| Nanos(any >> bits)) {
-                    recording.record(value);
-                    own.record(value);
-                }
-                all.merge(&own);
-                let interval = recording.end_interval();
-                prop_assert_eq!(interval.count(), own.count());
-                prop_assert_eq!(&interval.histogram(), own.histogram());
-                let summary = own.summary();
-                prop_assert_eq!(interval.at([0.5, 0.9, 0.99, 0.999]), [summary.p50, summary.p90, summary.p99, summary.p999]);
-                prop_assert_eq!(interval.max(), summary.max);
-                prop_assert_eq!(interval.mean_us().unwrap_or(0.0), summary.mean_us);
-                merged.merge(&interval);
-            }
-            prop_assert_eq!(&merged.histogram(), all.histogram());
-            prop_assert_eq!(recording.finish(), all);
-        }
     }
 
     #[test]

@@ -96,6 +96,6 @@ fn latency(values: &IntervalLatency) -> [Cell; 7] {
     let Some(mean) = values.mean_us() else {
         return [Cell::from(0), Cell::None, Cell::None, Cell::None, Cell::None, Cell::None, Cell::None];
     };
-    let [p50, p90, p99, p999] = values.at([0.5, 0.9, 0.99, 0.999]).map(Cell::micros);
+    let [p50, p90, p99, p999] = values.quantiles().map(Cell::micros);
     [values.count().into(), mean.into(), p50, p90, p99, p999, Cell::micros(values.max())]
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::engine::control::Control;
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
 use crate::metrics::failover::ClusterFigures;
+use crate::metrics::intervals::Keep;
 use crate::plan::Plan;
 use crate::policy::decision_log::{LogLine, Trace};
 use crate::report::{ClusterReport, Report, VariantReport, threshold};
@@ -53,8 +54,9 @@ pub struct RunOptions {
     pub engine: EngineKind,
     /// End each run early after so many events. Virtual time only.
     pub max_events: Option<u64>,
-    /// Keep what happens between two moments of the time line too: the page, histogram logs and series need it.
-    pub intervals: bool,
+    /// How much of what happens between two moments of the time line is kept: the page and series need the figures, a
+    /// histogram log the distributions.
+    pub intervals: Keep,
     /// Burn real CPU in `cpu` phases.
     pub burn_cpu: bool,
     /// Ends the runs early when set.

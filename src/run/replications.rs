@@ -13,6 +13,7 @@ use super::warmup::{Prepared, prepare};
 use super::{EngineKind, Listeners, Progress, Ran, RunOptions, cluster_figures, notices, parallel, variant};
 use crate::engine::{EngineError, Options, RunOutput, virtual_time};
 use crate::metrics::failover::{ClusterFigures, over_runs};
+use crate::metrics::intervals::Keep;
 use crate::metrics::latency::Latency;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
@@ -102,7 +103,7 @@ fn one(
     for plan in plans {
         let plan = Plan { seed: plan.seed_of_run(number), ..plan.clone() };
         let (interrupt, max_events) = (options.interrupt.clone(), options.max_events);
-        let intervals = options.intervals && number == 0;
+        let intervals = if number == 0 { options.intervals } else { Keep::Nothing };
         // The files of several runs show the first.
         let listeners = Listeners { trace: None, perfetto: options.perfetto.as_ref().filter(|_| number == 0) };
         let trace = listeners.as_trace();

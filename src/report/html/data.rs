@@ -130,7 +130,7 @@ fn service(found: &VariantReport, id: ClassId) -> Service {
     };
     for (interval, moment) in summary.intervals.iter().zip(&summary.timeline) {
         let own: &ClassInterval = &interval.classes[id.index()];
-        let [p50, p99] = own.wait.at([0.5, 0.99]).map(Nanos::as_micros);
+        let [p50, _, p99, _] = own.wait.quantiles().map(Nanos::as_micros);
         let some = |value: u64| (own.wait.count() > 0).then_some(value);
         out.arrivals.push(own.arrivals);
         out.served.push(own.outcomes.served);
