@@ -83,6 +83,11 @@ impl Stream {
         1.0 - self.unit()
     }
 
+    /// A draw from a distribution of the `rand` family.
+    pub fn drawn<T>(&mut self, from: &impl rand_distr::Distribution<T>) -> T {
+        from.sample(&mut self.0)
+    }
+
     /// 64 random bits.
     #[inline(always)]
     pub fn bits(&mut self) -> u64 {

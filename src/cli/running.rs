@@ -218,9 +218,10 @@ pub(super) fn tell(variant: &str, reason: &EngineError) -> Exit {
         _ => complain(&format!("atqsim: variant {variant} could not be run: {reason}")),
     }
     match reason {
-        EngineError::Load(_) | EngineError::TooManyThreads { .. } | EngineError::TooFewProcessors { .. } => {
-            Exit::BadInput
-        }
+        EngineError::Load(_)
+        | EngineError::TooManyThreads { .. }
+        | EngineError::TooManyStoreThreads { .. }
+        | EngineError::TooFewProcessors { .. } => Exit::BadInput,
         EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
     }
 }

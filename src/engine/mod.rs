@@ -8,6 +8,7 @@ pub mod control;
 mod crowd;
 mod floor;
 mod hosting;
+pub mod limits;
 pub mod live;
 pub mod observer;
 pub mod recording;
@@ -64,6 +65,16 @@ pub enum EngineError {
     )]
     TooManyThreads {
         /// The pool's size.
+        size: u32,
+        /// The most that this engine creates.
+        ceiling: u32,
+    },
+    /// The store has more threads than real ones are created. Remedy: a smaller `Max Threads`, or virtual time.
+    #[error(
+        "the store has {size} threads, and real threads are created up to {ceiling}; set Max Threads(Private+Public) to {ceiling} or less, or use --engine virtual"
+    )]
+    TooManyStoreThreads {
+        /// `Max Threads(Private+Public)`.
         size: u32,
         /// The most that this engine creates.
         ceiling: u32,

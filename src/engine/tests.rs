@@ -67,6 +67,7 @@ fn plan(threads: u32, classes: &[(Kind, f64, Nanos)], seconds: u64, speed: f64) 
         }),
         asserts: Vec::new(),
         cluster: None,
+        limits: crate::plan::limits::Limits::default(),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod failover;
 pub mod host;
 pub mod intervals;
 pub mod latency;
+pub mod limits;
 pub mod replicated;
 pub mod starvation;
 pub mod trust;

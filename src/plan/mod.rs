@@ -4,6 +4,7 @@
 //! in their variant. Read by `engine`, `report`, `run` and `cli`.
 
 pub mod cluster;
+pub mod limits;
 pub mod stability;
 pub mod threshold;
 pub mod tuning;
@@ -56,6 +57,8 @@ pub struct Plan {
     /// The cluster, where there is one. `machine`, `registry`, `pool` and the caps in `classes` are then those of its first
     /// node.
     pub cluster: Option<Arc<cluster::ClusterPlan>>,
+    /// The limits that the server has beside its pool, each with its load.
+    pub limits: limits::Limits,
 }
 
 /// The time at the begin of a run that is emulated and not measured; always shorter than the run.
@@ -180,11 +183,13 @@ impl Plan {
         self.cluster.as_ref().map_or(self.pool.size, of)
     }
 
-    /// Every choice that nothing published settles, in a fixed order: those of the pool, then those of the cluster.
+    /// Every choice that nothing published settles, in a fixed order: those of the pool (where anything uses it), of the
+    /// cluster, of the limits beside the pool.
     #[must_use]
     pub fn assumption_list(&self) -> Vec<Assumption> {
         let of_the_cluster = self.cluster.iter().flat_map(|cluster| cluster.policies.assumptions());
-        self.assumptions.list().into_iter().chain(of_the_cluster).collect()
+        let of_the_pool = if self.classes.is_empty() { Vec::new() } else { self.assumptions.list() };
+        of_the_pool.into_iter().chain(of_the_cluster).chain(self.limits.assumptions()).collect()
     }
 
     /// The class called `name`.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use crate::metrics::Summary;
 use crate::metrics::failover::{ClusterFigures, FailoverSummary, OverRuns};
 use crate::metrics::host::{HostNoise, HostVerdict};
+use crate::metrics::limits::LimitFigures;
 use crate::metrics::replicated::Replicated;
 use crate::metrics::trust::Doubt;
 use crate::plan::Plan;
@@ -156,6 +157,8 @@ pub struct VariantReport {
     pub replicated: Option<Replicated>,
     /// What became of the cluster, where the plan has one.
     pub cluster: Option<ClusterReport>,
+    /// What became of the limits beside the pool.
+    pub limits: LimitFigures,
 }
 
 /// What became of a cluster.

@@ -83,6 +83,7 @@ pub(super) fn plan(variant: &str, settings: &[(ValueId, u32)]) -> Plan {
         asserts: asserts(),
         warmup: Warmup::None,
         cluster: None,
+        limits: crate::plan::limits::Limits::default(),
     }
 }
 
@@ -291,6 +292,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         pilot: None,
         replicated: None,
         cluster: None,
+        limits: crate::metrics::limits::LimitFigures::default(),
     }
 }
 

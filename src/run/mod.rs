@@ -2,6 +2,7 @@
 //!
 //! Not a format and not an engine. Called by `cli` and by tests.
 
+mod limits;
 mod notices;
 mod parallel;
 mod perfetto;
@@ -18,9 +19,10 @@ pub use trace::TraceFile;
 use std::sync::Arc;
 
 use crate::engine::control::Control;
-use crate::engine::{EngineError, Interrupt, Options, RunOutput, threaded, virtual_time};
+use crate::engine::{EngineError, Interrupt, Options, RunOutput, virtual_time};
 use crate::metrics::failover::ClusterFigures;
 use crate::metrics::intervals::Keep;
+use crate::metrics::limits::LimitFigures;
 use crate::plan::Plan;
 use crate::policy::decision_log::{LogLine, Trace};
 use crate::report::{ClusterReport, Report, VariantReport, threshold};
@@ -245,14 +247,13 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
             ..Options::default()
         };
         listeners.begin(options.engine, &plan);
-        let result = match options.engine {
-            EngineKind::Threads => threaded::run(&plan, &engine_options),
-            EngineKind::Virtual => virtual_time::run(&plan, &engine_options),
-        };
+        let result = limits::together(options.engine, &plan, &engine_options);
         progress.ends(at);
-        listeners.end(&plan, result.as_ref().ok());
+        listeners.end(&plan, result.as_ref().ok().map(|(output, _)| output));
         match result {
-            Ok(output) => variants.push(VariantReport { pilot: prepared.pilots[at], ..variant(plan, output) }),
+            Ok((output, figures)) => {
+                variants.push(VariantReport { pilot: prepared.pilots[at], ..variant(plan, output, figures) });
+            }
             Err(reason) => {
                 error = Some((plan.variant.clone(), reason));
                 break;
@@ -271,7 +272,8 @@ pub fn run(plans: &[Plan], options: &RunOptions, progress: &dyn Progress) -> Ran
     Ran { report, error }
 }
 
-fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
+fn variant(plan: Arc<Plan>, mut output: RunOutput, limits: LimitFigures) -> VariantReport {
+    output.summary.violations.extend(limits.violations());
     let figures = cluster_figures(&plan, &output);
     let cluster = figures.zip(output.failover).map(|(figures, happened)| ClusterReport {
         happened,
@@ -296,6 +298,7 @@ fn variant(plan: Arc<Plan>, output: RunOutput) -> VariantReport {
         pilot: None,
         replicated: None,
         cluster,
+        limits,
     }
 }
 

@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 
 use super::precision::{self, Wish};
 use super::warmup::{Prepared, prepare};
-use super::{EngineKind, Listeners, Progress, Ran, RunOptions, cluster_figures, notices, parallel, variant};
+use super::{EngineKind, Listeners, Progress, Ran, RunOptions, cluster_figures, limits, notices, parallel, variant};
 use crate::engine::{EngineError, Options, RunOutput, virtual_time};
 use crate::metrics::failover::{ClusterFigures, over_runs};
 use crate::metrics::intervals::Keep;
 use crate::metrics::latency::Latency;
+use crate::metrics::limits::LimitFigures;
 use crate::metrics::replicated::{Replicated, RunFigures, run_figures};
 use crate::plan::Plan;
 use crate::report::{Precision, Report, VariantReport, threshold};
@@ -34,7 +35,7 @@ struct Kept {
     violations: Vec<Vec<String>>,
     panics: Vec<u64>,
     clusters: Vec<Option<ClusterFigures>>,
-    outputs: Vec<RunOutput>,
+    outputs: Vec<(RunOutput, LimitFigures)>,
 }
 
 /// The waits of all runs, of each variant and class: adding up is the same in any order, and a histogram a run would be
@@ -123,7 +124,8 @@ fn one(
         let own = output.summary.classes.iter_mut().map(|class| std::mem::take(&mut class.wait_recorded));
         recorded.push(own.collect());
         if number == 0 {
-            kept.outputs.push(output);
+            let limits = limits::beside(&plan, &output).map_err(|error| (plan.variant.clone(), error))?;
+            kept.outputs.push((output, limits));
         }
     }
     let mut waits = waits.lock();
@@ -151,8 +153,8 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
         for (all, own) in clusters.iter_mut().zip(one.clusters) {
             all.extend(own);
         }
-        for ((plan, output), pilot) in plans.iter().zip(one.outputs).zip(&prepared.pilots) {
-            variants.push(VariantReport { pilot: *pilot, ..variant(Arc::new(plan.clone()), output) });
+        for ((plan, (output, limits)), pilot) in plans.iter().zip(one.outputs).zip(&prepared.pilots) {
+            variants.push(VariantReport { pilot: *pilot, ..variant(Arc::new(plan.clone()), output, limits) });
         }
         // A law that is broken in any run is broken.
         for (variant, (violations, panics)) in variants.iter_mut().zip(one.violations.into_iter().zip(one.panics)) {

@@ -23,6 +23,8 @@ pub static SCENARIOS: &[Builtin] = &[
     Builtin { name: "kb281868-cluster", text: include_str!("../../scenarios/kb281868-cluster.toml") },
     Builtin { name: "cluster-lost-node", text: include_str!("../../scenarios/cluster-lost-node.toml") },
     Builtin { name: "cluster-healthy", text: include_str!("../../scenarios/cluster-healthy.toml") },
+    Builtin { name: "kb169686", text: include_str!("../../scenarios/kb169686.toml") },
+    Builtin { name: "kb910932", text: include_str!("../../scenarios/kb910932.toml") },
     Builtin { name: "replay-sample", text: include_str!("../../scenarios/replay-sample.toml") },
 ];
 

@@ -9,6 +9,7 @@ use super::TraceOverride;
 use super::arrivals::{OPEN, pattern};
 use super::cluster::Cluster;
 use super::cluster::share::Share;
+use super::limits::{Limits, TARGETS, Target};
 use super::service_time::distribution;
 use super::stages::{Entries, Stages};
 use super::tree::{Entry, Node, Value, shortened};
@@ -41,6 +42,8 @@ pub(super) const SERVICES: [&str; 3] = ["smtp", "pop3", "imap4"];
 pub(super) struct Loads {
     pub(super) sources: Vec<Source>,
     pub(super) groups: Vec<GroupId>,
+    /// Those of the limits beside the pool, each with whom it is for.
+    pub(super) limits: Vec<(Target, Source)>,
 }
 
 /// Every source of load: one for each load, or in a cluster one for each group that it is for.
@@ -48,6 +51,7 @@ pub(super) fn loads(
     root: &mut Fields<'_, '_>,
     stages: &Stages,
     cluster: Option<&Cluster<'_>>,
+    limits: &Limits,
     run: Nanos,
     replay: Option<&TraceOverride>,
 ) -> Loads {
@@ -64,11 +68,16 @@ pub(super) fn loads(
     let nowhere = Entries::default();
     let in_cluster = cluster.is_some();
     // Read against nothing, a load still tells of whatever else is wrong with it.
-    let nobody = Reader { walk, stages, entries: &nowhere, in_cluster, share: None, run, replaced: replay.is_some() };
+    let nobody =
+        Reader { walk, stages, entries: &nowhere, limits, in_cluster, share: None, run, replaced: replay.is_some() };
     for entry in entries.iter().take(LOADS_MOST) {
         let Some(cluster) = cluster else {
             let entries = stages.entries.first().unwrap_or(&nowhere);
-            loads.sources.extend(Reader { entries, ..nobody }.load(entry, &mut clients));
+            match (Reader { entries, ..nobody }).load(entry, &mut clients) {
+                Some((source, Some(target))) => loads.limits.push((target, source)),
+                Some((source, None)) => loads.sources.push(source),
+                None => {}
+            }
             continue;
         };
         let shares = cluster.shares(walk, stages, entry);
@@ -77,7 +86,7 @@ pub(super) fn loads(
         }
         for share in shares {
             let entries = &stages.entries[share.group.index()];
-            if let Some(source) = (Reader { entries, share: Some(share), ..nobody }).load(entry, &mut clients) {
+            if let Some((source, _)) = (Reader { entries, share: Some(share), ..nobody }).load(entry, &mut clients) {
                 loads.sources.push(Source { name: format!("{}.{}", share.name, source.name), ..source });
                 loads.groups.push(share.group);
             }
@@ -95,6 +104,7 @@ struct Reader<'n, 'a> {
     walk: &'n Walk<'a>,
     stages: &'n Stages,
     entries: &'n Entries,
+    limits: &'n Limits,
     in_cluster: bool,
     /// The group of a cluster for which it is read.
     share: Option<Share<'n>>,
@@ -104,7 +114,8 @@ struct Reader<'n, 'a> {
 }
 
 impl Reader<'_, '_> {
-    fn load(&self, entry: &Entry, clients: &mut u64) -> Option<Source> {
+    /// The load, and the limit that it is for where it is not for the pool.
+    fn load(&self, entry: &Entry, clients: &mut u64) -> Option<(Source, Option<Target>)> {
         let walk = self.walk;
         walk.check_name(&entry.key, &entry.key_origin, "the name of a load");
         let mut fields = walk.table(&entry.node, &format!("load.{}", entry.key))?;
@@ -122,6 +133,10 @@ impl Reader<'_, '_> {
             let who = if self.in_cluster { "no group of the cluster has" } else { "this scenario does not start" };
             let message = format!("{service_name} is `{service}`, which {who}");
             let remedy = match service {
+                "domains" => "give a section [domains]".to_string(),
+                _ if TARGETS.iter().any(|(known, _)| *known == service) => {
+                    format!("give [store] and a section [{service}]")
+                }
                 _ if self.in_cluster => format!("add \"{service}\" to the resources of a group"),
                 "smtp" => "give [smtp] with at least one virtual server".to_string(),
                 _ => format!("give a section [{service}]"),
@@ -133,7 +148,8 @@ impl Reader<'_, '_> {
         let journey = self.journey(&mut fields, service, arrivals.as_ref());
         fields.finish();
         let source = Source { name: entry.key.clone(), arrivals: arrivals?, journey: journey? };
-        (!(self.replaced && service == Some("smtp"))).then_some(source)
+        let target = service.and_then(|service| self.limits.target(service));
+        (!(self.replaced && service == Some("smtp"))).then_some((source, target))
     }
 
     /// One of the three services, or a class of the scenario's own.
@@ -145,8 +161,12 @@ impl Reader<'_, '_> {
         }
         let mut known: Vec<&str> = SERVICES.to_vec();
         known.extend(self.stages.general.iter().map(|(name, _)| name.as_str()));
+        known.extend(TARGETS.iter().map(|(name, _)| *name));
         self.walk.one_of(node, name, &known)?;
-        SERVICES.iter().copied().find(|service| matches!(&node.value, Value::Text(text) if text == service))
+        match &node.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     fn general(&self, service: &str) -> Option<StageId> {
@@ -154,7 +174,7 @@ impl Reader<'_, '_> {
     }
 
     fn has(&self, service: &str) -> bool {
-        self.entries.has(service) || self.general(service).is_some()
+        self.entries.has(service) || self.general(service).is_some() || self.limits.target(service).is_some()
     }
 
     /// When the load's journeys begin.
@@ -260,12 +280,15 @@ impl Reader<'_, '_> {
         let parts = ["script", "messages", "think"].map(|key| (key, fields.take(key)));
         let service = service?;
         let is_replay = matches!(arrivals, Some(Arrivals::Trace(_)));
-        let general = self.general(service);
-        if service == "smtp" || is_replay || general.is_some() {
+        let is_limits = TARGETS.iter().any(|(known, _)| *known == service);
+        let limits = self.limits.target(service).map(Target::stage);
+        let general = self.general(service).or(limits);
+        if service == "smtp" || is_limits || is_replay || general.is_some() {
             for (key, node) in parts {
                 if let Some(node) = node {
                     let message = format!("{} does not belong to a load of {service}", fields.path(key));
                     let remedy = match general {
+                        _ if is_limits => "remove it: what asks there has no script",
                         Some(_) => "remove it: the items of a class of your own have no script",
                         None => "remove it: SMTP messages have no script",
                     };
@@ -274,6 +297,10 @@ impl Reader<'_, '_> {
             }
             if let (Some(stage), false) = (general, is_replay) {
                 return Some(Journey::Message(stage));
+            }
+            if is_limits {
+                // That there is none of it was told.
+                return None;
             }
             return if is_replay { Some(Journey::Row) } else { self.entries.smtp.map(|e| Journey::Message(e.message)) };
         }

@@ -14,6 +14,7 @@ pub mod builtin;
 mod cluster;
 mod fault;
 mod general;
+mod limits;
 mod load;
 mod samples;
 mod servers;
@@ -239,8 +240,10 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     let services = services::services(&mut fields);
     let general = general::classes(&mut fields, &assumptions);
     let cluster = cluster::cluster(&mut fields, &services, &basics, &general);
-    if services.is_empty() && general.is_empty() {
-        walk.error(&root.origin, "there is no service", "give [smtp], [pop3], [imap4] or [class.NAME]");
+    let limits = limits::limits(&mut fields, &basics);
+    if services.is_empty() && general.is_empty() && limits.is_empty() {
+        let remedy = "give [smtp], [pop3], [imap4], [class.NAME], [store] or [domains]";
+        walk.error(&root.origin, "there is no service", remedy);
     }
     fields.take("registry");
     fields.take("variant");
@@ -256,12 +259,13 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         stages.general = general::add(walk, &general, &mut stages, first.pool.as_ref(), &assumptions);
     }
     let replay = overrides.replay.as_ref();
-    let mut loads = load::loads(&mut fields, &stages, cluster.as_ref(), basics.duration, replay);
+    let mut loads = load::loads(&mut fields, &stages, cluster.as_ref(), &limits, basics.duration, replay);
     if let Some(cluster) = &cluster {
         cluster.add_probes(&mut loads.sources, &mut loads.groups, &mut owners);
     }
     let faults = fault::faults(&mut fields, &stages, basics.duration);
     let asserts = asserts::asserts(&mut fields, &stages.classes, cluster.is_some(), &variant.name, names);
+    let limits = limits.plans(&fields, &first.registry, loads.limits);
     fields.finish();
     let cluster = match cluster {
         None => None,
@@ -289,5 +293,6 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         }),
         asserts,
         cluster,
+        limits,
     })
 }

@@ -23,6 +23,8 @@ pub(super) mod purpose {
     pub(in crate::workload) const PATIENCE: u64 = 5 << 40;
     /// Think time after step n.
     pub(in crate::workload) const THINK: u64 = 6 << 40;
+    /// Whom message n is for.
+    pub(in crate::workload) const NAME: u64 = 7 << 40;
 }
 
 /// How the arrivals of an open source are spaced.

@@ -11,6 +11,7 @@ pub mod faults;
 mod items;
 pub mod journey;
 pub mod logs;
+pub mod popularity;
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::calendar::Calendar;
 use crate::ids::{ClassId, SourceId, StageId};
 use crate::item::Outcome;
 use crate::problem::Problem;
-use crate::rng::{StreamKey, Streams};
+use crate::rng::{Stream, StreamKey, Streams};
 use crate::time::Nanos;
 use arrivals::{ArrivalTimes, purpose};
 pub use items::{Item, PackedItem};
@@ -325,6 +326,12 @@ impl Workload {
         Some(item.due + patience.draw(&mut stream))
     }
 
+    /// The draws of whom the message of `item` is for.
+    #[must_use]
+    pub fn names(&self, item: &PackedItem) -> Stream {
+        self.stream(item, purpose::NAME)
+    }
+
     /// What follows when `item` ends with `outcome` at `now`. A later follower goes into the load's own calendar.
     #[inline(always)]
     pub fn after(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) -> After {
@@ -395,7 +402,7 @@ impl Workload {
         branches.last().and_then(|branch| branch.to)
     }
 
-    fn stream(&self, item: &PackedItem, purpose: u64) -> crate::rng::Stream {
+    fn stream(&self, item: &PackedItem, purpose: u64) -> Stream {
         self.sources[item.source().index()].key.stream(item.number(), purpose + u64::from(item.step))
     }
 

@@ -62,7 +62,7 @@ pub(in crate::engine) enum Waited {
 
 impl Clock {
     /// A clock at zero that runs at `speed` from now on.
-    pub(super) fn start(speed: f64, host_processors: u32) -> Clock {
+    pub(in crate::engine) fn start(speed: f64, host_processors: u32) -> Clock {
         let start = Instant::now();
         Clock::along(
             Rate::Fixed(Line { since: start, at: Nanos::ZERO, speed, stands_still: false }),
@@ -227,7 +227,7 @@ impl Clock {
     }
 
     /// Ends the run: every waiting thread wakes.
-    pub(super) fn end(&self) {
+    pub(in crate::engine) fn end(&self) {
         // Ordering: Release pairs with the Acquire in `wait_until`.
         self.ended.store(true, Ordering::Release);
         for thread in self.sleepers.lock().drain(..) {

@@ -40,7 +40,7 @@ use crate::workload::{Item, Work};
 pub const THREADS_CEILING: u32 = 2_000;
 
 /// Stack of a worker thread: its deepest call chain takes a few kilobytes.
-const STACK: usize = 256 * 1024;
+pub(in crate::engine) const STACK: usize = 256 * 1024;
 
 /// How often progress is told, and interrupts are looked at, in wall time.
 const TICK: Duration = Duration::from_millis(50);

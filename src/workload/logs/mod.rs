@@ -9,6 +9,7 @@
 //! opens a trace, and by the engines, which draw it row by row.
 
 mod csv_rows;
+pub mod domains;
 mod moment;
 mod ncsa;
 mod number;
