@@ -63,7 +63,7 @@ pub(super) fn limits(root: &mut Fields<'_, '_>, basics: &Basics) -> Limits {
         }
     }
     Limits {
-        store: root.table("store").map(store::store),
+        store: root.table("store").map(|fields| store::store(fields, basics)),
         domains: root.table("domains").map(|fields| domains::domains(fields, basics)),
     }
 }

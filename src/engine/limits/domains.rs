@@ -22,6 +22,8 @@ pub(super) struct DomainsRun {
     leaving: BTreeMap<(Nanos, u64), (EntryId, PackedItem)>,
     sequence: u64,
     is_away: bool,
+    /// The last moment that was told.
+    now: Nanos,
     effects: Vec<Effect>,
 }
 
@@ -34,6 +36,7 @@ impl DomainsRun {
             leaving: BTreeMap::new(),
             sequence: 0,
             is_away: false,
+            now: Nanos::ZERO,
             effects: Vec::new(),
         })
     }
@@ -78,10 +81,12 @@ impl DomainsRun {
 impl Limit for DomainsRun {
     fn next_due(&self) -> Nanos {
         let leaves = self.leaving.first_key_value().map(|((at, _), _)| *at).filter(|_| !self.is_away);
-        leaves.unwrap_or(Nanos::MAX).min(self.model.next_deadline()).min(self.load.next_due())
+        // What was due while the service was away is due when it is back.
+        leaves.unwrap_or(Nanos::MAX).min(self.model.next_deadline()).min(self.load.next_due()).max(self.now)
     }
 
     fn due(&mut self, now: Nanos, _: &mut Vec<Call>) {
+        self.now = now;
         while let Some(first) = self.leaving.first_entry().filter(|first| !self.is_away && first.key().0 <= now) {
             let (entry, item) = first.remove();
             self.model.tell(now, Stimulus::Sent { entry, messages: 1 }, &mut self.effects);

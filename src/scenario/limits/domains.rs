@@ -35,7 +35,7 @@ pub(in crate::scenario) struct Domains {
 
 pub(super) fn domains(mut fields: Fields<'_, '_>, basics: &Basics) -> Domains {
     let walk = fields.walk;
-    let mut own = Assumptions { sample_every: Nanos(basics.duration.0 / 240), ..Assumptions::default() };
+    let mut own = Assumptions { sample_every: Nanos((basics.duration.0 / 240).max(1)), ..Assumptions::default() };
     let windows = match fields.choice("windows", &["2000", "2003", "2003-sp1", "2003-sp2"]) {
         Some("2000") => Windows::Windows2000,
         Some("2003") => Windows::Server2003,

@@ -5,6 +5,7 @@ use crate::models::store::perfopt::{Answers, Run, optimize};
 use crate::models::store::spec::{Assumptions, Casualties, Registered, StoreSpec, ThreadCounts, Version};
 use crate::plan::limits::{Caller, StorePlan};
 use crate::policy::registry::{Registry, ValueId};
+use crate::scenario::Basics;
 use crate::scenario::tree::Origin;
 use crate::scenario::walk::Fields;
 use crate::time::Nanos;
@@ -30,8 +31,8 @@ pub(in crate::scenario) struct Store {
     given: [bool; 4],
 }
 
-pub(super) fn store(mut fields: Fields<'_, '_>) -> Store {
-    let mut own = Assumptions { sample_every: Nanos::ZERO, ..Assumptions::default() };
+pub(super) fn store(mut fields: Fields<'_, '_>, basics: &Basics) -> Store {
+    let mut own = Assumptions { sample_every: Nanos((basics.duration.0 / 240).max(1)), ..Assumptions::default() };
     let version = match fields.choice("version", &["4.0", "5.0", "5.5"]) {
         Some("4.0") => Version::V40,
         Some("5.5") => Version::V55,
