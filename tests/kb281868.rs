@@ -214,6 +214,10 @@ fn first_items(plan: &Plan) -> Vec<(Nanos, String, String, u64)> {
 fn variants_of_a_scenario_get_the_same_items_at_the_same_times() {
     for scenario in builtin::SCENARIOS {
         let plans = plans(scenario.text, &Overrides::default());
+        if plans[0].classes.is_empty() {
+            // Nothing uses the pool; the loads of limits are compared in `tests/limits.rs`.
+            continue;
+        }
         let first = first_items(&plans[0]);
         assert!(first.len() > 100, "{}", scenario.name);
         for other in &plans[1..] {

@@ -105,8 +105,9 @@ fn faulty() -> String {
 fn a_twin_of_virtual_time_has_its_figures_to_the_nanosecond() {
     let mut runs = 0;
     for shipped in builtin::SCENARIOS {
-        // A cluster has no twin.
-        for plan in plans(shipped.name, shipped.text, 100).into_iter().filter(|plan| plan.cluster.is_none()) {
+        // A cluster has no twin, and a scenario of limits alone has nothing in its pool.
+        let has_twin = |plan: &Plan| plan.cluster.is_none() && !plan.classes.is_empty();
+        for plan in plans(shipped.name, shipped.text, 100).into_iter().filter(has_twin) {
             let (output, recording) = recorded_virtual(&plan);
             let (twin, again) = twin_of(&plan, &recording);
             assert_eq!(twin.output.summary, output.summary, "{}, {}", plan.file, plan.variant);

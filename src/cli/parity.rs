@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::Changes;
 use super::exit::Exit;
 use super::load;
-use super::output::print;
+use super::output::{complain, print};
 use super::running::{catch_signals, tell};
 use crate::plan::Plan;
 use crate::scenario::builtin;
@@ -113,6 +113,12 @@ fn scenarios(args: &ParityArgs, seed: Option<u64>) -> Option<Vec<Vec<Plan>>> {
     };
     let read: Vec<Option<Vec<Plan>>> = names.iter().map(|name| load::plans(name, &changes, None)).collect();
     let mut scenarios = read.into_iter().collect::<Option<Vec<_>>>()?;
+    let unused = |plans: &Vec<Plan>| plans.iter().all(|plan| plan.classes.is_empty());
+    if let Some(plans) = scenarios.iter().find(|plans| !args.scenario.is_empty() && unused(plans)) {
+        complain(&format!("atqsim: {} has no service in the pool, and those are what is compared", plans[0].file));
+        return None;
+    }
+    scenarios.retain(|plans| !unused(plans));
     if args.speed.is_none() {
         for plans in &mut scenarios {
             let speed = parity::speed(plans);

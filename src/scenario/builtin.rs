@@ -24,6 +24,7 @@ pub static SCENARIOS: &[Builtin] = &[
     Builtin { name: "cluster-lost-node", text: include_str!("../../scenarios/cluster-lost-node.toml") },
     Builtin { name: "cluster-healthy", text: include_str!("../../scenarios/cluster-healthy.toml") },
     Builtin { name: "kb169686", text: include_str!("../../scenarios/kb169686.toml") },
+    Builtin { name: "kb169686-values", text: include_str!("../../scenarios/kb169686-values.toml") },
     Builtin { name: "kb910932", text: include_str!("../../scenarios/kb910932.toml") },
     Builtin { name: "replay-sample", text: include_str!("../../scenarios/replay-sample.toml") },
 ];

@@ -1,0 +1,97 @@
+//! Mistakes in the sections of the limits: all at once, each with what to do.
+
+use atqsim::scenario::Overrides;
+
+use super::super::told;
+
+fn problems(text: &str) -> Vec<String> {
+    let (plans, problems) = told(text, &Overrides::default());
+    assert!(plans.is_none(), "it is no sound scenario: {problems:#?}");
+    problems.iter().map(ToString::to_string).collect()
+}
+
+const HEAD: &str = "format = 1\ntitle = \"x\"\nduration = \"1h\"\n[node]\nprocessors = 1\n";
+
+fn every(text: &str, wanted: &[&str]) {
+    let found = problems(&format!("{HEAD}{text}"));
+    for wanted in wanted {
+        assert!(found.iter().any(|problem| problem.contains(wanted)), "{wanted} is not said: {found:#?}");
+    }
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
+}
+
+#[test]
+fn every_mistake_of_a_store_is_told_at_once() {
+    every(
+        "[store]\nversion = \"6.0\"\noptimizer = \"yes\"\ncall_patience = \"0s\"\nthreads_per_call = 0\n\
+         casualties = \"all\"\ncall_patiense = \"1s\"\nclient_patience = 5\ngateway_threads_count = \"no\"\n\
+         [store.clients]\n[store.inbound]\ncall = \"fast\"\n\
+         [load.a]\nservice = \"store.outbound\"\nrate = 1\n[load.b]\nservice = \"store.client\"\nrate = 1\n\
+         [load.c]\nservice = \"store.clients\"\nrate = 1\nscript = [\"x\"]\n[load.d]\nservice = \"domains\"\nrate = 1\n",
+        &[
+            "store.version",
+            "store.optimizer",
+            "store.call_patience",
+            "store.threads_per_call",
+            "store.casualties",
+            "did you mean `call_patience`?",
+            "store.client_patience",
+            "store.gateway_threads_count",
+            "store.clients.call is missing",
+            "store.inbound.call",
+            "give [store] and a section [store.outbound]",
+            "did you mean `store.clients`?",
+            "what asks there has no script",
+            "give a section [domains]",
+        ],
+    );
+}
+
+#[test]
+fn every_mistake_of_a_domain_table_is_told_at_once() {
+    every(
+        "[domains]\nwindows = \"nt4\"\nx64 = 1\nentry_bytes = 0\nsweep = \"0s\"\nzero = \"?\"\nfreed = \"?\"\n\
+         when_gone = \"?\"\nrestart = { every = \"0s\" }\nnames = { law = \"zip\", count = 0, exponent = 99 }\n\
+         delivery = -1\nothers_gb = 1\n[load.a]\nservice = \"domains\"\nclients = 3\n",
+        &[
+            "domains.windows",
+            "domains.x64",
+            "domains.entry_bytes",
+            "domains.sweep",
+            "domains.zero",
+            "domains.freed",
+            "domains.when_gone",
+            "domains.restart.first is missing",
+            "domains.restart.every",
+            "domains.names.law",
+            "domains.names.count",
+            "domains.names.exponent",
+            "domains.delivery",
+            "did you mean `others_mb`?",
+            "load.a.pause is missing",
+        ],
+    );
+}
+
+#[test]
+fn what_leaves_no_store_or_no_memory_is_told() {
+    let load = "[store.clients]\ncall = \"1s\"\n[load.a]\nservice = \"store.clients\"\nrate = 1\n";
+    every(&format!("[registry]\n\"Max Threads(Private+Public)\" = 0\n{load}"), &["a store has 1 to 1000000 threads"]);
+    every(
+        &format!("[registry]\n\"Max Threads(Private+Public)\" = 3\n[store]\nthreads_per_call = 4\n{load}"),
+        &["no call would ever begin"],
+    );
+    let mail = "[load.a]\nservice = \"domains\"\nrate = 1\n";
+    every(&format!("[domains]\nnames = {{ count = 5 }}\nothers_mb = 2000\n{mail}"), &["leaves no room for one"]);
+    every(&format!("[domains]\nnames = {{ count = 5 }}\nentry_bytes = 1\n{mail}"), &["are kept here"]);
+    every(&format!("[domains]\nnames = {{ logs = [\"none.log\"] }}\n{mail}"), &["is not built in"]);
+    every(
+        &format!("[store]\nrestarted_after = \"0s\"\nshutdown_takes = \"0s\"\nstart_takes = \"0s\"\n{load}"),
+        &["would stop the clock"],
+    );
+}
+
+#[test]
+fn a_scenario_needs_a_service_or_a_limit() {
+    every("[load.a]\nservice = \"smtp\"\nrate = 1\n", &["there is no service", "this scenario does not start"]);
+}
