@@ -30,6 +30,7 @@ fn shipped(name: &str) -> Vec<Plan> {
 fn figures(plans: &[Plan], engine: EngineKind) -> Vec<(String, LimitFigures)> {
     let ran = run(plans, &RunOptions { engine, ..RunOptions::default() }, &Silent);
     assert!(!ran.went_wrong(), "{:?}", ran.error);
+    assert!(!ran.failed_threshold());
     let report = ran.report.expect("it ran");
     report.variants.into_iter().map(|v| (v.plan.variant.clone(), v.limits)).collect()
 }

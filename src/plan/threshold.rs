@@ -72,6 +72,56 @@ pub enum Figure {
     SessionsCut,
     /// The time in which a service of a cluster was offline or its users starved.
     Unavailable,
+    /// Of a limit beside the pool. Of the whole run.
+    Limit(LimitFigure),
+}
+
+/// A figure of a limit beside the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitFigure {
+    /// Times that the Internet Mail Service was shut down.
+    Shutdowns,
+    /// The time in which it was not logged on.
+    Away,
+    /// Messages in BAD.
+    InBad,
+    /// Spool files in `Imcdata\\In\\Archive`.
+    InArchive,
+    /// The largest backlog of outbound mail.
+    OutboundMax,
+    /// Clients of the store that gave up.
+    ClientsGaveUp,
+    /// Times that memory was gone.
+    TimesGone,
+    /// The most entries of the domain table.
+    EntriesMax,
+    /// The most dead ones.
+    DeadMax,
+    /// Messages that were refused.
+    DomainsRefused,
+}
+
+impl LimitFigure {
+    /// Every one with its name in a scenario.
+    pub const ALL: [(&'static str, LimitFigure); 10] = [
+        ("store.shutdowns", LimitFigure::Shutdowns),
+        ("store.away", LimitFigure::Away),
+        ("store.in_bad", LimitFigure::InBad),
+        ("store.in_archive", LimitFigure::InArchive),
+        ("store.outbound_max", LimitFigure::OutboundMax),
+        ("store.clients_gave_up", LimitFigure::ClientsGaveUp),
+        ("domains.times_gone", LimitFigure::TimesGone),
+        ("domains.entries_max", LimitFigure::EntriesMax),
+        ("domains.dead_max", LimitFigure::DeadMax),
+        ("domains.refused", LimitFigure::DomainsRefused),
+    ];
+
+    /// The section that it is of.
+    #[must_use]
+    pub fn section(self) -> &'static str {
+        let name = LimitFigure::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name);
+        name.split('.').next().unwrap_or(name)
+    }
 }
 
 /// One number of a latency.
@@ -152,13 +202,14 @@ impl Figure {
             all.push((format!("wait.{name}"), Figure::Wait(statistic)));
             all.push((format!("service.{name}"), Figure::Service(statistic)));
         }
+        all.extend(LimitFigure::ALL.map(|(name, figure)| (name.to_string(), Figure::Limit(figure))));
         all
     }
 
     /// Whether it is a figure of the whole run and not of a service.
     #[must_use]
     pub fn of_the_run(self) -> bool {
-        matches!(self, Figure::PoolSize | Figure::PoolLiveMax) || self.of_the_cluster().is_some()
+        matches!(self, Figure::PoolSize | Figure::PoolLiveMax | Figure::Limit(_)) || self.of_the_cluster().is_some()
     }
 
     /// The name of a figure of the whole cluster among the cluster's figures; `None` for any other.
@@ -204,6 +255,7 @@ impl Figure {
         match self {
             Figure::StarvedPercent | Figure::ShutOutPercent => Unit::Percent,
             Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) | Figure::Unavailable => Unit::Time,
+            Figure::Limit(LimitFigure::Away) => Unit::Time,
             Figure::ThreadSeconds => Unit::ThreadSeconds,
             _ => Unit::Count,
         }
@@ -308,9 +360,9 @@ mod tests {
     #[test]
     fn names_of_figures_are_their_own() {
         let mut names: Vec<String> = Figure::all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 32);
+        assert_eq!(names.len(), 42);
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 32);
+        assert_eq!(names.len(), 42);
     }
 }

@@ -6,10 +6,11 @@
 use crate::ids::ClassId;
 use crate::metrics::failover::ServiceTime;
 use crate::metrics::latency::LatencySummary;
+use crate::metrics::limits::LimitFigures;
 use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
 use crate::metrics::{ClassSummary, Summary};
 use crate::plan::Plan;
-use crate::plan::threshold::{Assert, Figure, Relation, Statistic, Unit};
+use crate::plan::threshold::{Assert, Figure, LimitFigure, Relation, Statistic, Unit};
 use crate::time::Nanos;
 
 use super::ClusterReport;
@@ -54,13 +55,14 @@ impl AssertResult {
 }
 
 /// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
-/// a figure is the mean over the runs and has its interval.
+/// a figure is the mean over the runs and has its interval; those of limits beside the pool are of the first.
 #[must_use]
 pub fn check(
     plan: &Plan,
     summary: &Summary,
     cluster: Option<&ClusterReport>,
     replicated: Option<&Replicated>,
+    limits: &LimitFigures,
 ) -> Vec<AssertResult> {
     let mut results = Vec::new();
     for assert in &plan.asserts {
@@ -68,7 +70,7 @@ pub fn check(
             let live =
                 replicated.filter(|_| assert.figure == Figure::PoolLiveMax).map(|all| interval(&all.run.own[0], 1.0));
             let runs = live.or_else(|| over_runs(cluster?, assert.figure.of_the_cluster()?, 1.0));
-            let one = || of_the_run(plan, summary, cluster, assert.figure);
+            let one = || of_the_run(plan, summary, cluster, limits, assert.figure);
             let found = runs.map_or_else(one, |(mean, _)| Some(mean));
             results.push(result(plan, assert, None, found, runs.map(|(_, interval)| interval)));
         }
@@ -158,16 +160,44 @@ pub fn passes(relation: Relation, allowed: f64, found: Option<f64>, interval: Op
     }
 }
 
-fn of_the_run(plan: &Plan, summary: &Summary, cluster: Option<&ClusterReport>, figure: Figure) -> Option<f64> {
+fn of_the_run(
+    plan: &Plan,
+    summary: &Summary,
+    cluster: Option<&ClusterReport>,
+    limits: &LimitFigures,
+    figure: Figure,
+) -> Option<f64> {
     match figure {
         Figure::PoolSize => Some(f64::from(plan.pool.size)),
         Figure::PoolLiveMax => Some(f64::from(summary.live_threads_max)),
+        Figure::Limit(figure) => of_a_limit(limits, figure),
         _ => {
             let name = figure.of_the_cluster()?;
             let all = cluster?.figures.listed();
             all.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
         }
     }
+}
+
+fn of_a_limit(limits: &LimitFigures, figure: LimitFigure) -> Option<f64> {
+    let store = limits.store.as_ref().map(|store| &store.summary);
+    let domains = limits.domains.as_ref().map(|domains| &domains.summary);
+    let count = match figure {
+        LimitFigure::Shutdowns => store?.shutdowns,
+        LimitFigure::Away => store?.away.0,
+        LimitFigure::InBad => store?.in_bad,
+        LimitFigure::InArchive => store?.in_archive,
+        LimitFigure::OutboundMax => store?.most_outbound,
+        LimitFigure::ClientsGaveUp => store?.clients.gave_up,
+        LimitFigure::TimesGone => domains?.times_gone,
+        LimitFigure::EntriesMax => domains?.most_entries,
+        LimitFigure::DeadMax => domains?.most_dead,
+        LimitFigure::DomainsRefused => {
+            let domains = domains?;
+            domains.refused_no_memory + domains.refused_away + domains.refused_name
+        }
+    };
+    Some(count as f64)
 }
 
 fn of_a_class(class: &ClassSummary, figure: Figure) -> Option<f64> {
@@ -187,7 +217,7 @@ fn of_a_class(class: &ClassSummary, figure: Figure) -> Option<f64> {
         Figure::WaitingMax => class.waiting_max as f64,
         Figure::Wait(statistic) => return of_a_latency(&class.wait, statistic),
         Figure::Service(statistic) => return of_a_latency(&class.service, statistic),
-        Figure::PoolSize | Figure::PoolLiveMax | Figure::Unavailable => return None,
+        Figure::PoolSize | Figure::PoolLiveMax | Figure::Unavailable | Figure::Limit(_) => return None,
         Figure::Failovers | Figure::Restarts | Figure::Failures | Figure::SessionsCut => return None,
     })
 }
@@ -222,9 +252,34 @@ fn shown(value: f64, unit: Unit) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::sample::{TUNED, variant};
+    use std::sync::Arc;
+
     use super::*;
     use crate::metrics::latency::Latency;
     use crate::metrics::replicated::run_figures;
+
+    /// A store and a domain table to which nothing came.
+    fn limits() -> LimitFigures {
+        use crate::metrics::limits::{DomainFigures, StoreFigures};
+        use crate::models::{domain_table, store};
+        use domain_table::spec::{DomainTableSpec, Software, Windows};
+        let version = store::spec::Version::V50;
+        let threads = store::spec::ThreadCounts::of(version, &store::spec::Registered::default());
+        let spec = store::spec::StoreSpec { version, threads, assumptions: store::spec::Assumptions::default() };
+        let table = DomainTableSpec {
+            software: Software { windows: Windows::Server2003Sp2, is_x64: false, has_hotfix: false },
+            zombie_domain_entry_threshold: None,
+            memory_bytes: 1 << 30,
+            planned_restarts: None,
+            assumptions: domain_table::spec::Assumptions::default(),
+        };
+        let summary = store::Store::new(Arc::new(spec)).close_books(Nanos::SECOND);
+        let table = domain_table::DomainMemory::new(Arc::new(table)).close_books(Nanos::SECOND);
+        LimitFigures {
+            store: Some(StoreFigures { summary, calls: Default::default() }),
+            domains: Some(DomainFigures { summary: table }),
+        }
+    }
 
     #[test]
     fn every_figure_is_looked_up() {
@@ -243,25 +298,27 @@ mod tests {
                 value: 0.0,
             })
             .collect();
-        let results = check(&plan, &report.summary, None, None);
+        let limits = limits();
+        let results = check(&plan, &report.summary, None, None, &limits);
         assert_eq!(results.len(), plan.asserts.len());
         assert!(results.iter().all(|result| result.passed && result.found.is_some()), "{results:?}");
         let found = |text: &str| results.iter().find(|r| r.text == text).and_then(|r| r.found);
         assert_eq!(found("arrivals"), Some(2_000.0));
         assert_eq!(found("pool.size"), Some(44.0));
         assert_eq!(found("wait.max"), Some(report.summary.classes[0].wait.max.0 as f64));
-        // Over several runs each of them has an interval, but for the size, which is what it is.
+        // Over several runs each of them has an interval, but for the size, which is what it is, and for limits.
         let runs = vec![run_figures(&report.summary); 2];
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
-        for result in check(&plan, &report.summary, None, Some(&replicated)) {
-            assert_eq!(result.interval.is_some(), result.text != "pool.size", "{}", result.text);
+        for result in check(&plan, &report.summary, None, Some(&replicated), &limits) {
+            let of_a_limit = result.text.starts_with("store.") || result.text.starts_with("domains.");
+            assert_eq!(result.interval.is_some(), result.text != "pool.size" && !of_a_limit, "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
             assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);
         }
         // What came to nobody has no mean, and keeps no threshold.
         report.summary.classes[class.index()].wait.count = 0;
-        let results = check(&plan, &report.summary, None, None);
+        let results = check(&plan, &report.summary, None, None, &LimitFigures::default());
         let mean = results.iter().find(|r| r.text == "wait.mean").expect("it is checked");
         assert_eq!((mean.found, mean.passed, mean.found_text().as_str()), (None, false, "nothing measured"));
     }
@@ -279,7 +336,7 @@ mod tests {
             .collect();
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2, 3], &runs, &waits, None);
-        let result = &check(&report.plan, &report.summary, None, Some(&replicated))[0];
+        let result = &check(&report.plan, &report.summary, None, Some(&replicated), &LimitFigures::default())[0];
         // Mean 0.7, standard deviation 0.2, t(2, 0.975) = 4.3027: half-width 0.4968.
         let (low, high) = result.interval.expect("there is one");
         assert!((low - 0.2032).abs() < 1e-4 && (high - 1.1968).abs() < 1e-4, "{low} {high}");

@@ -176,7 +176,8 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
                 cluster.over_runs = over_runs(&clusters[at]);
             }
             let (cluster, replicated) = (variant.cluster.as_ref(), variant.replicated.as_ref());
-            variant.asserts = threshold::check(&variant.plan, &variant.summary, cluster, replicated);
+            let (summary, limits) = (&variant.summary, &variant.limits);
+            variant.asserts = threshold::check(&variant.plan, summary, cluster, replicated, limits);
         }
     }
     let mut found = notices::of(&variants, &[]);

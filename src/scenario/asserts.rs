@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::limits::Limits;
 use super::tree::{Node, Origin, Value, shortened, shown_number};
 use super::walk::{Fields, TIME_MOST, Walk, parse_time};
 use crate::ids::ClassId;
@@ -20,7 +21,7 @@ const WHY_MOST: usize = 500;
 pub(super) fn asserts(
     root: &mut Fields<'_, '_>,
     classes: &[ClassPlan],
-    on_cluster: bool,
+    (on_cluster, limits): (bool, &Limits),
     variant: &str,
     variants: &[&str],
 ) -> Vec<Assert> {
@@ -38,7 +39,7 @@ pub(super) fn asserts(
         let Some((that, text)) = that.and_then(|node| walk.text(node, &name).map(|text| (node, text))) else {
             continue;
         };
-        let reader = Reader { walk, node: that, text, classes, on_cluster, applies };
+        let reader = Reader { walk, node: that, text, classes, on_cluster, limits, applies };
         let Some(assert) = reader.assert(why) else { continue };
         if let Some(other) = asserts.iter().find(|other| contradict(other, &assert)) {
             let message = format!("`{}` contradicts `{}`", shortened(text), shortened(&other.text));
@@ -82,6 +83,7 @@ struct Reader<'n, 'a> {
     classes: &'n [ClassPlan],
     /// Whether the variant has a cluster.
     on_cluster: bool,
+    limits: &'n Limits,
     /// Whether it is for the variant that is being read.
     applies: bool,
 }
@@ -133,6 +135,14 @@ impl Reader<'_, '_> {
             self.error(place, format!("`{text}` is a figure of a cluster"), "add [cluster], or name another figure");
             return None;
         }
+        if let Figure::Limit(of) = figure
+            && self.applies
+            && !self.limits.has_section(of.section())
+        {
+            let section = of.section();
+            self.error(place, format!("`{text}` is a figure of [{section}]"), "add it, or name another figure");
+            return None;
+        }
         if figure == Figure::Unavailable && self.applies {
             let asked = |class: &ClassId| matches!(self.classes[class.index()].role, Role::Protocol | Role::SmtpIn);
             classes.retain(asked);
@@ -161,7 +171,7 @@ impl Reader<'_, '_> {
             .map(|class| class.name.as_str())
             .filter(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
         let split = known.map(str::len).max().unwrap_or_else(|| guessed_split(text));
-        if split > 0 && !["pool", "cluster"].contains(&&text[..split]) {
+        if split > 0 && !["pool", "cluster", "store", "domains"].contains(&&text[..split]) {
             // What the service is wrong in is told as well.
             let _ = self.classes_called(place.start..place.start + split);
         }
@@ -172,9 +182,10 @@ impl Reader<'_, '_> {
             (_, "") => "there is no figure behind the service".to_string(),
             _ => format!("`{}` is no figure", shortened(figure)),
         };
+        let is_whole = |near: &str| all.iter().any(|(name, figure)| name == near && figure.of_the_run());
         let near = nearest(text, names.clone()).or_else(|| nearest(figure, names.clone()));
         let remedy = match near {
-            Some(near) if split == 0 && !near.starts_with("pool.") && !near.starts_with("cluster.") => {
+            Some(near) if split == 0 && !is_whole(near) => {
                 format!("write SERVICE.{near}, like pop3.{near}")
             }
             Some(near) => format!("did you mean `{near}`?"),

@@ -74,6 +74,14 @@ impl Limits {
         self.store.is_none() && self.domains.is_none()
     }
 
+    /// Whether the scenario has `[section]`.
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        match section {
+            "store" => self.store.is_some(),
+            _ => self.domains.is_some(),
+        }
+    }
+
     /// The target called `name`, where this scenario has it.
     pub(super) fn target(&self, name: &str) -> Option<Target> {
         let found = TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)?;

@@ -161,7 +161,10 @@ impl Reader<'_, '_> {
         }
         let mut known: Vec<&str> = SERVICES.to_vec();
         known.extend(self.stages.general.iter().map(|(name, _)| name.as_str()));
-        known.extend(TARGETS.iter().map(|(name, _)| *name));
+        // Those of limits are named where there are limits, or where one of them was meant.
+        let is_meant = |name: &str| matches!(&node.value, Value::Text(text) if text == name);
+        let targets = TARGETS.iter().map(|(name, _)| *name);
+        known.extend(targets.filter(|name| !self.limits.is_empty() || is_meant(name)));
         self.walk.one_of(node, name, &known)?;
         match &node.value {
             Value::Text(text) => Some(text),

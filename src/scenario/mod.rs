@@ -264,7 +264,7 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
         cluster.add_probes(&mut loads.sources, &mut loads.groups, &mut owners);
     }
     let faults = fault::faults(&mut fields, &stages, basics.duration);
-    let asserts = asserts::asserts(&mut fields, &stages.classes, cluster.is_some(), &variant.name, names);
+    let asserts = asserts::asserts(&mut fields, &stages.classes, (cluster.is_some(), &limits), &variant.name, names);
     let limits = limits.plans(&fields, &first.registry, loads.limits);
     fields.finish();
     let cluster = match cluster {

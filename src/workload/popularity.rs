@@ -97,7 +97,7 @@ mod tests {
     fn shares(law: Popularity, draws: u64) -> Vec<f64> {
         let mut names = Names::new(Arc::new(law));
         let key = StreamKey::new(1, "mail");
-        let mut counts = vec![0_u64; 11];
+        let mut counts = [0_u64; 11];
         for number in 0..draws {
             let name = names.of(number, &mut key.stream(number, 9)).to_string();
             let rank: usize = name.strip_prefix('d').unwrap().strip_suffix(".example").unwrap().parse().unwrap();
@@ -110,11 +110,11 @@ mod tests {
     fn a_zipf_law_gives_each_rank_its_part() {
         let shares = shares(Popularity::Zipf { count: 1_000, exponent: 1.0 }, 200_000);
         let harmonic: f64 = (1..=1_000).map(|k| 1.0 / f64::from(k)).sum();
-        for rank in 1..10 {
+        for (rank, share) in shares.iter().enumerate().take(10).skip(1) {
             let exact = 1.0 / (rank as f64 * harmonic);
             // Five standard deviations of a share.
             let off = 5.0 * (exact * (1.0 - exact) / 200_000.0).sqrt();
-            assert!((shares[rank] - exact).abs() < off, "rank {rank}: {} and not {exact}", shares[rank]);
+            assert!((share - exact).abs() < off, "rank {rank}: {share} and not {exact}");
         }
         assert_eq!(shares[0], 0.0);
     }

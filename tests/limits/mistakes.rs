@@ -95,3 +95,11 @@ fn what_leaves_no_store_or_no_memory_is_told() {
 fn a_scenario_needs_a_service_or_a_limit() {
     every("[load.a]\nservice = \"smtp\"\nrate = 1\n", &["there is no service", "this scenario does not start"]);
 }
+
+#[test]
+fn thresholds_of_a_limit_need_the_limit() {
+    let text = "[domains]\nnames = { count = 5 }\n[load.a]\nservice = \"domains\"\nrate = 1\n\
+                [[assert]]\nthat = \"store.shutdowns == 0\"\n[[assert]]\nthat = \"domains.dead_mx < 3\"\n\
+                [[assert]]\nthat = \"domains.dead_max < 0\"\n";
+    every(text, &["is a figure of [store]", "did you mean `domains.dead_max`?", "can never hold"]);
+}
