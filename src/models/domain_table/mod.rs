@@ -3,8 +3,8 @@
 //! [`DomainMemory`] is a state machine around a real [`DomainTable`]: it is told which messages came and left and answers
 //! with effects and with the next moment at which it wants to be told the time. The table holds real entries; the memory of
 //! the emulated server is an account beside it (`spec` says how much an entry takes there). Not a pool, not a load, not a
-//! link: who the messages are for and when they leave is told. No engine drives it yet; one that does carries out the
-//! effects and takes care that messages leave.
+//! link: who the messages are for and when they leave is told. `engine::limits` drives it, carries out the effects and
+//! takes care that messages leave.
 //!
 //! An entry lives while it has messages (and `dies_after` beyond that), then it is dead. Dead entries stay until the service
 //! restarts, or, where the software knows `ZombieDomainEntryThreshold` and it is set, until so many of them are dead.

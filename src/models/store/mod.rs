@@ -5,7 +5,8 @@
 //! `Max Threads(Private+Public)` threads, first come, first served (`threads`); what the service does when a call of its own
 //! finds no thread is `service`; what an administrator reads is `events`; what the Optimizer does to the numbers is
 //! `perfopt`. Not a load: how long a call holds its thread is the engine's to say. Nothing about KB 169686 is in it but what
-//! the service does after a failed call: that the call fails follows from the threads. No engine drives it yet.
+//! the service does after a failed call: that the call fails follows from the threads. Driven by
+//! `engine::limits`.
 
 pub mod events;
 pub mod memory;
