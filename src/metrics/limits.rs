@@ -3,8 +3,10 @@
 //! Not the models and not a format. Made by `engine::limits`, told by `report`.
 
 use super::latency::{Latency, LatencySummary};
-use crate::models::domain_table::DomainTableSummary;
-use crate::models::store::StoreSummary;
+use crate::models::domain_table::spec::DomainTableSpec;
+use crate::models::domain_table::{DomainTableSummary, What as OfTable};
+use crate::models::store::{Ending, StoreSummary, What as OfService};
+use crate::time::Nanos;
 
 /// What became of the limits of one run; each where the plan has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,4 +68,129 @@ pub struct StoreFigures {
 pub struct DomainFigures {
     /// What the model remembers.
     pub summary: DomainTableSummary,
+}
+
+/// How long the service lasted from its starts to its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasted {
+    /// Lives that ended, of those that are kept.
+    pub lives: u64,
+    /// On average.
+    pub mean: Nanos,
+    /// The shortest.
+    pub least: Nanos,
+    /// The longest.
+    pub most: Nanos,
+}
+
+impl StoreFigures {
+    /// When the service shut down for the first time.
+    #[must_use]
+    pub fn first_shutdown(&self) -> Option<Nanos> {
+        self.summary.lives.iter().find_map(|life| life.stopped.map(|(at, _)| at))
+    }
+
+    /// Times from a start to the shutdown; `None` where there was none.
+    #[must_use]
+    pub fn lasted(&self) -> Option<Lasted> {
+        let all: Vec<Nanos> = self.summary.lives.iter().filter_map(|life| life.lasted()).collect();
+        let (least, most) = (all.iter().min()?, all.iter().max()?);
+        let sum: u128 = all.iter().map(|time| u128::from(time.0)).sum();
+        let mean = Nanos(u64::try_from(sum / all.len() as u128).unwrap_or(u64::MAX));
+        Some(Lasted { lives: all.len() as u64, mean, least: *least, most: *most })
+    }
+
+    /// Shutdowns of a service that never got the threads that it starts with, of the lives that are kept.
+    #[must_use]
+    pub fn starts_without_threads(&self) -> u64 {
+        let ended = self.summary.lives.iter().filter_map(|life| life.stopped);
+        ended.filter(|(_, ending)| *ending == Ending::NoWorkThreads).count() as u64
+    }
+
+    /// Share of the run in which the service was not logged on, in percent.
+    #[must_use]
+    pub fn away_percent(&self) -> f64 {
+        share(self.summary.away, self.summary.end)
+    }
+
+    /// From when to when the service was not logged on, as far as the entries that are kept tell.
+    #[must_use]
+    pub fn times_away(&self) -> Vec<(Nanos, Nanos)> {
+        let events = self.summary.events.iter().filter_map(|entry| match entry.what {
+            OfService::RefreshFailed => Some((entry.at, true)),
+            OfService::LoggedOn => Some((entry.at, false)),
+            _ => None,
+        });
+        // It is not logged on before its first entry.
+        let known_until = if self.summary.events_dropped > 0 { self.summary.events.last().map(|e| e.at) } else { None };
+        spans(std::iter::once((Nanos::ZERO, true)).chain(events), known_until.unwrap_or(self.summary.end))
+    }
+}
+
+impl DomainFigures {
+    /// The largest `Process(inetinfo)\Working Set` of the run, in bytes.
+    #[must_use]
+    pub fn largest_working_set_bytes(&self, spec: &DomainTableSpec) -> u64 {
+        // Whatever others take is constant, so it was the largest when the fewest bytes were available; none at all are where
+        // the service does not fit from its begin, which the curve tells.
+        let others = spec.assumptions.others_bytes;
+        let then = spec.memory_bytes.saturating_sub(others).saturating_sub(self.summary.least_available_bytes);
+        let seen = self.summary.samples.values().iter().map(|(_, now)| now.working_set_bytes);
+        seen.max().unwrap_or(0).max(self.summary.at_the_end.working_set_bytes).max(then)
+    }
+
+    /// Share of the run in which the service was away, in percent.
+    #[must_use]
+    pub fn away_percent(&self) -> f64 {
+        share(self.summary.away, self.summary.end)
+    }
+
+    /// From when to when the service was away, as far as the entries that are kept tell.
+    #[must_use]
+    pub fn times_away(&self) -> Vec<(Nanos, Nanos)> {
+        let log = self.summary.log.iter().filter_map(|(at, what)| match what {
+            OfTable::Stops { .. } => Some((*at, true)),
+            OfTable::Starts => Some((*at, false)),
+            OfTable::Swept(_) | OfTable::MemoryGone => None,
+        });
+        let known_until = if self.summary.log_dropped > 0 { self.summary.log.last().map(|(at, _)| *at) } else { None };
+        spans(log, known_until.unwrap_or(self.summary.end))
+    }
+}
+
+fn share(part: Nanos, of: Nanos) -> f64 {
+    if of == Nanos::ZERO { 0.0 } else { part.as_secs_f64() / of.as_secs_f64() * 100.0 }
+}
+
+/// From each change that begins something to the next that ends it; what has not ended lasts until `end`.
+fn spans(changes: impl Iterator<Item = (Nanos, bool)>, end: Nanos) -> Vec<(Nanos, Nanos)> {
+    let mut found = Vec::new();
+    let mut since = None;
+    for (at, begins) in changes {
+        match (begins, since) {
+            (true, None) => since = Some(at),
+            (false, Some(from)) => {
+                found.push((from, at));
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    found.extend(since.filter(|from| *from < end).map(|from| (from, end)));
+    found.retain(|(from, until)| from < until);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_from_the_first_begin_to_the_next_end() {
+        let s = Nanos::from_secs;
+        let changes = [(s(0), true), (s(3), false), (s(5), true), (s(6), true), (s(9), false), (s(20), true)];
+        assert_eq!(spans(changes.into_iter(), s(30)), [(s(0), s(3)), (s(5), s(9)), (s(20), s(30))]);
+        assert_eq!(spans([(s(0), true), (s(0), false)].into_iter(), s(30)), []);
+        assert_eq!(spans(std::iter::empty(), s(30)), []);
+    }
 }

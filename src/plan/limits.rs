@@ -5,6 +5,9 @@
 //! `report`. Their choices that nothing published settles are listed beside those of the pool (`assumed.rs`).
 
 mod assumed;
+mod origins;
+
+pub use origins::ThreadValue;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 
 pub(super) mod cluster;
 mod fill;
+mod limits;
 mod wire;
 
 use std::io;
@@ -83,7 +84,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::sample::{compared, on_cluster};
+    use super::super::sample::{compared, on_cluster, report, with_limits};
     use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
@@ -188,6 +189,7 @@ mod tests {
         let found = on_cluster.cluster.as_mut().expect("it is there");
         found.over_runs = over_runs(&[found.figures.clone(), found.figures.clone()]);
         report.variants.push(on_cluster);
+        report.variants.push(with_limits("limits", 5, None));
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {
@@ -239,6 +241,46 @@ mod tests {
             assert_eq!(spans.last().unwrap()["to_s"], 600.0);
         }
         assert!(value["variants"][0]["services"]["evs1.pop3"]["cut"].is_u64());
+    }
+
+    #[test]
+    fn limits_are_told_and_nothing_of_them_without_any() {
+        let text = json(&compared());
+        assert!(!text.contains("\"store\":") && !text.contains("\"domains\":"));
+        let report = report(vec![with_limits("five", 5, None), with_limits("twenty", 20, Some(8))]);
+        let value = parsed(&report);
+        let (five, twenty) = (&value["variants"][0], &value["variants"][1]);
+        assert_eq!(five["verdict"]["state"], "failed");
+        assert_eq!(five["store"]["threads"]["max"]["origin"], "left by Performance Optimizer, defaults");
+        assert_eq!(twenty["store"]["threads"]["max"]["origin"], "kb.reg:4");
+        assert_eq!(five["store"]["threads"]["sessions"], 17);
+        for calls in five["store"]["calls"].as_object().unwrap().values() {
+            let parts = ["done", "set_aside", "gave_up", "refused", "in_service", "waiting"];
+            let sum: u64 = parts.iter().map(|part| calls[part].as_u64().unwrap()).sum();
+            assert_eq!(calls["arrived"], sum);
+        }
+        let ids: Vec<u64> = five["store"]["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|event| event["id"].as_u64())
+            .take(5)
+            .collect();
+        assert_eq!(ids, [4116, 3039, 4117, 4094, 4102]);
+        let shutdowns = five["store"]["lives"].as_array().unwrap().iter().filter(|life| !life["stopped_s"].is_null());
+        assert_eq!(five["store"]["shutdowns"], shutdowns.count());
+        assert!(twenty["store"]["first_shutdown_s"].is_null() && twenty["store"]["time_to_shutdown_s"].is_null());
+        let domains = &twenty["domains"];
+        assert_eq!(
+            (&domains["threshold"], &domains["swept_at"], &domains["times_gone"]),
+            (&8.into(), &8.into(), &0.into())
+        );
+        assert_eq!(five["domains"]["memory_gone_at_s"], 100.0);
+        for (curves, variant) in [("store", five), ("domains", twenty)] {
+            let curves = variant[curves]["curves"].as_object().unwrap();
+            let lengths: Vec<usize> = curves.values().map(|values| values.as_array().unwrap().len()).collect();
+            assert!(lengths[0] > 50 && lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+        }
     }
 
     #[test]

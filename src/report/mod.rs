@@ -213,6 +213,12 @@ pub struct Notice {
 pub const VIRTUAL_BEGIN: Nanos = Nanos::from_secs(1_114_646_400);
 
 impl Report {
+    /// Whether some variant has a service that the pool's threads serve; a scenario may be about other limits alone.
+    #[must_use]
+    pub fn has_services(&self) -> bool {
+        self.variants.iter().any(|variant| !variant.plan.classes.is_empty())
+    }
+
     /// When the runs began for files that need a calendar, since the begin of 1970 (UTC): on real threads the moment at
     /// which the first variant did. All variants count from it, so that they lie over one another.
     #[must_use]

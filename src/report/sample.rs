@@ -3,6 +3,7 @@
 //! Not a run: who waits how long is written down here, not decided by a policy.
 
 mod cluster;
+mod limits;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::workload::journey::{
 };
 
 pub(super) use cluster::on_cluster;
+pub(super) use limits::with_limits;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =

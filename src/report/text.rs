@@ -8,6 +8,7 @@ pub(in crate::report) mod cluster;
 pub(in crate::report) mod facts;
 pub(in crate::report) mod figures;
 mod histogram;
+pub(in crate::report) mod limits;
 pub(in crate::report) mod replications;
 
 use super::format::{Tone, paint, plain, toned, wrap};
@@ -49,12 +50,20 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
     let parts = [
         facts::title(report).text(width),
         section("Pool", facts::pool(report).text(width)),
+        section("Registry", facts::other_registry(report).text(width)),
         section("Replications", replications::replications(report).text(width)),
         section("Every figure over the runs", replications::every_figure(report).text(width)),
         section("Cluster", cluster::cluster(report).text(width)),
         section("Time line", cluster::time_lines(report, width)),
         section("Unavailable to users", cluster::unavailable(report).text(width)),
         section("Event log", cluster::events(report).text(width)),
+        section("Store threads", limits::store::threads(report).text(width)),
+        section("Calls to the store", limits::store::calls(report).text(width)),
+        section("Lives of the Internet Mail Service", limits::store::lives(report).text(width)),
+        section("Event log of the Internet Mail Service", limits::store::events(report).text(width)),
+        section("perfopt.log", limits::store::optimizer(report).text(width)),
+        section("Domain table", limits::domains::table(report).text(width)),
+        section("Log of the domain table", limits::domains::log(report).text(width)),
         section("Outcomes", figures::outcomes(report).text(width)),
         section("Waits for a thread", figures::waits(report).text(width)),
         section("Starvation", figures::starvation(report).text(width)),
@@ -87,6 +96,15 @@ pub(super) fn section(title: &str, body: String) -> String {
 }
 
 fn how_to_read(report: &Report, width: usize) -> String {
+    let mut out = String::new();
+    if report.has_services() {
+        out.push_str(&how_to_read_services(report, width));
+    }
+    limits::how_to_read(report).into_iter().for_each(|part| out.push_str(&wrap("", part, width)));
+    out
+}
+
+fn how_to_read_services(report: &Report, width: usize) -> String {
     let after = report.variants[0].plan.starvation_after;
     wrap(
         "",

@@ -5,6 +5,7 @@
 //! names (`verdict/replicated.rs`). Called by `text` and `json`.
 
 mod cluster;
+mod limits;
 mod replicated;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,8 @@ pub enum State {
     Healthy,
     /// No request of any protocol came, so there is nothing to judge.
     NoLoad,
+    /// No protocol starved, and a limit beside the pool was hit: the Internet Mail Service shut down, or memory was gone.
+    Failed,
 }
 
 impl State {
@@ -40,6 +43,7 @@ impl State {
             State::Starved => "starved",
             State::Healthy => "healthy",
             State::NoLoad => "no-load",
+            State::Failed => "failed",
         }
     }
 }
@@ -63,7 +67,21 @@ pub struct VariantVerdict {
 #[must_use]
 pub fn per_variant(report: &Report) -> Vec<VariantVerdict> {
     let settings = settings(report);
-    report.variants.iter().zip(settings).map(|(variant, settings)| judge(variant, settings)).collect()
+    let judged = report.variants.iter().zip(settings).map(|(variant, settings)| judge(variant, settings));
+    judged.enumerate().map(|(at, verdict)| with_limits(report, at, verdict)).collect()
+}
+
+/// The verdict on the pool's users, and what became of the limits beside the pool.
+fn with_limits(report: &Report, at: usize, verdict: VariantVerdict) -> VariantVerdict {
+    let Some((settings, text, state)) = limits::of_variant(report, at) else { return verdict };
+    if report.variants[at].plan.classes.is_empty() {
+        return VariantVerdict { state, settings, text, ..verdict };
+    }
+    let state = match (verdict.state, state) {
+        (State::Healthy | State::NoLoad, State::Failed) => State::Failed,
+        (own, _) => own,
+    };
+    VariantVerdict { state, text: format!("{}; {text}", verdict.text), ..verdict }
 }
 
 /// The verdict on the whole, in one sentence.
@@ -72,7 +90,25 @@ pub fn sentence(report: &Report) -> String {
     if let Some(reason) = unquotable(report) {
         return format!("These figures must not be quoted: {reason}.");
     }
-    let verdicts = per_variant(report);
+    let limits = limits::clause(report);
+    let told = match limits {
+        Some(limits) if !report.has_services() => limits,
+        Some(limits) => format!("{}; {limits}", of_services(report).trim_end_matches('.')),
+        None => of_services(report),
+    };
+    let told = format!("{}.", told.trim_end_matches('.'));
+    let told = with_interruption(report, &told);
+    match slow_host(report) {
+        Some(reason) => format!("{}; but do not quote these figures: {reason}.", told.trim_end_matches('.')),
+        None => told,
+    }
+}
+
+/// The verdict on the pool's users in all variants.
+fn of_services(report: &Report) -> String {
+    let settings = settings(report);
+    let verdicts: Vec<VariantVerdict> =
+        report.variants.iter().zip(settings).map(|(variant, settings)| judge(variant, settings)).collect();
     let told = match verdicts.as_slice() {
         [only] => match only.state {
             State::NoLoad => only.text.clone(),
@@ -92,14 +128,8 @@ pub fn sentence(report: &Report) -> String {
         Some(differences) => format!("{}; so {differences}", told.trim_end_matches('.')),
         None => told,
     };
-    let told = match cluster::clause(report) {
+    match cluster::clause(report) {
         Some(clause) => format!("{}; {clause}", told.trim_end_matches('.')),
-        None => told,
-    };
-    let told = format!("{}.", told.trim_end_matches('.'));
-    let told = with_interruption(report, &told);
-    match slow_host(report) {
-        Some(reason) => format!("{}; but do not quote these figures: {reason}.", told.trim_end_matches('.')),
         None => told,
     }
 }
@@ -161,7 +191,8 @@ fn judge(variant: &VariantReport, settings: String) -> VariantVerdict {
     let users: Vec<String> = judged.iter().map(|id| protocol_name(plan.class_name(*id))).collect();
     let figures = together(summary, &judged);
     let text = match state {
-        State::NoLoad => "no user sent a request, so there is nothing to say about waiting".to_string(),
+        // Of the limits beside the pool nothing is known here.
+        State::NoLoad | State::Failed => "no user sent a request, so there is nothing to say about waiting".to_string(),
         State::Healthy => healthy(&users, &figures),
         State::Starved => {
             let worst = judged.iter().map(|id| &summary.classes[id.index()]).max_by_key(|class| class.starved);
@@ -297,6 +328,8 @@ fn with_other_differences(variant: &VariantReport, all: &[VariantReport], words:
         ];
         facts.extend(plan.assumptions.list().into_iter().map(|a| (a.name, a.value)));
         facts.extend(plan.cluster.iter().flat_map(|cluster| cluster.policies.settings()));
+        facts.extend(plan.limits.store.iter().map(|store| ("Max Threads", store.spec.threads.max.to_string())));
+        facts.extend(plan.limits.assumptions().into_iter().map(|a| (a.name, a.value)));
         facts
     };
     let listed: Vec<Vec<(&'static str, String)>> = all.iter().map(facts).collect();

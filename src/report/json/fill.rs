@@ -102,6 +102,8 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         replications: variant.replicated.as_ref().map(|replicated| replications(plan, replicated)),
         agreement: variant.in_virtual_time.as_ref().map(|theirs| agreements(plan, summary, theirs)),
         cluster: variant.on_cluster().map(|(plan, found)| super::cluster::cluster(plan, found)),
+        store: super::limits::store(variant),
+        domains: super::limits::domains(variant),
     }
 }
 
@@ -320,7 +322,7 @@ fn holders(plan: &Plan, holders: &[Holder]) -> Vec<wire::Holder> {
     wired.collect()
 }
 
-fn latency(l: &LatencySummary) -> wire::Latency {
+pub(super) fn latency(l: &LatencySummary) -> wire::Latency {
     wire::Latency {
         count: l.count,
         mean: Finite(l.mean_us),

@@ -133,6 +133,11 @@ wire! {
         // A report without a cluster is the same, byte by byte, as before there were clusters.
         #[serde(skip_serializing_if = "Option::is_none")]
         cluster: Option<super::cluster::Cluster>,
+        // So is one without limits beside the pool.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        store: Option<super::limits::Store>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        domains: Option<super::limits::Domains>,
     }
     Agreement {
         arrivals: Pair,

@@ -9,7 +9,7 @@ use crate::time::Nanos;
 
 /// The whole section; empty where one engine ran.
 pub(in crate::report) fn agreements(report: &Report) -> Blocks {
-    if report.variants.iter().all(|v| v.in_virtual_time.is_none()) {
+    if report.variants.iter().all(|v| v.in_virtual_time.is_none()) || !report.has_services() {
         return Blocks::new();
     }
     let told = "Each figure on real threads / in virtual time, with the same draws. Where a service is overloaded, waits \

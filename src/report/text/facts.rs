@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::super::blocks::Blocks;
-use super::super::format::{Tone, count, counted, percent, plain, toned};
+use super::super::format::{Tone, and, count, counted, percent, plain, toned};
 use super::super::table::Sheet;
 use super::super::threshold::AssertResult;
 use super::super::{Gravity, Pilot, Report, Settling, VariantReport};
@@ -89,8 +89,11 @@ fn warmup(report: &Report) -> String {
     text
 }
 
-/// The pool of each variant.
+/// The pool of each variant; nothing where no service uses it.
 pub(in crate::report) fn pool(report: &Report) -> Blocks {
+    if !report.has_services() {
+        return Blocks::new();
+    }
     let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
     let mut sheet = pool_facts(&plans);
     let alive = report.variants.iter().map(|v| v.summary.live_threads_max.to_string());
@@ -136,10 +139,29 @@ pub(in crate::report) fn pool_facts(plans: &[&Plan]) -> Sheet {
     sheet
 }
 
+/// The registry values that any variant sets, where there is no pool to tell them with.
+pub(in crate::report) fn other_registry(report: &Report) -> Blocks {
+    let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
+    let mut out = Blocks::new();
+    if !report.has_services() && !told_here(&plans).is_empty() {
+        let mut sheet = Sheet { names: names(report), facts: Vec::new() };
+        registry(&plans, &mut sheet);
+        out.sheet(sheet);
+        out.note("Nothing in this scenario uses these values.");
+    }
+    out
+}
+
+/// The values that any variant sets, but for those that a limit tells.
+fn told_here(plans: &[&Plan]) -> BTreeSet<ValueId> {
+    let ids = plans.iter().flat_map(|plan| plan.registry.iter().map(|(id, _)| id));
+    ids.filter(|id| !super::limits::tells(plans, *id)).collect()
+}
+
 /// The registry values that any variant sets, with their origin.
 fn registry(plans: &[&Plan], sheet: &mut Sheet) {
-    let ids: BTreeSet<ValueId> = plans.iter().flat_map(|plan| plan.registry.iter().map(|(id, _)| id)).collect();
-    if ids.is_empty() {
+    let ids = told_here(plans);
+    if plans.iter().all(|plan| plan.registry.is_empty()) {
         sheet.add("registry", vec!["empty: every value has its default".to_string(); plans.len()]);
     }
     for id in ids {
@@ -282,8 +304,15 @@ pub(in crate::report) fn assumptions(plans: &[&Plan]) -> Blocks {
 }
 
 /// Where the choices are made.
-fn sections(plans: &[&Plan]) -> &'static str {
-    if plans.iter().any(|plan| plan.cluster.is_some()) { "[assumptions] and [cluster]" } else { "[assumptions]" }
+fn sections(plans: &[&Plan]) -> String {
+    let any = |has: fn(&Plan) -> bool| plans.iter().any(|plan| has(plan));
+    let mut sections: Vec<String> = Vec::new();
+    let mut add = |there: bool, name: &str| sections.extend(there.then(|| name.to_string()));
+    add(any(|plan| !plan.classes.is_empty()), "[assumptions]");
+    add(any(|plan| plan.cluster.is_some()), "[cluster]");
+    add(any(|plan| plan.limits.store.is_some()), "[store]");
+    add(any(|plan| plan.limits.domains.is_some()), "[domains]");
+    and(&sections)
 }
 
 /// Each assumption as `name = value`, and itself. A variant with a cluster has more of them than one without.

@@ -62,6 +62,13 @@ pub(in crate::report) fn interval(name: &str, estimate: &Estimate) -> String {
 /// The main figures and their differences; empty where nothing was replicated.
 pub(in crate::report) fn replications(report: &Report) -> Blocks {
     let Some(first) = report.variants.iter().find_map(|v| v.replicated.as_ref()) else { return Blocks::new() };
+    if !report.has_services() {
+        let mut out = Blocks::new();
+        let told = "{} independent runs of each variant; only the services of the pool have estimates over the runs, and there \
+                    are none: everything below is of the first run.";
+        out.line("", &told.replace("{}", &first.seeds.len().to_string()));
+        return out;
+    }
     let told = format!(
         "{} independent runs of each variant under the same seeds; mean ± half of the 95 % interval (Student t over the \
          runs). This section, the one of every figure, the thresholds and the verdict are of all runs; the other sections \
@@ -165,7 +172,7 @@ fn difference_cell(name: &str, estimate: &Estimate) -> String {
 
 /// Every figure of every service and source and of the run, one block each; empty where nothing was replicated.
 pub(in crate::report) fn every_figure(report: &Report) -> Blocks {
-    if report.variants.iter().all(|v| v.replicated.is_none()) {
+    if report.variants.iter().all(|v| v.replicated.is_none()) || !report.has_services() {
         return Blocks::new();
     }
     let told = "mean ± half of the 95 % interval (the same as a share of the mean); * a difference whose interval leaves \

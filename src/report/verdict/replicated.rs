@@ -48,7 +48,9 @@ pub(super) fn judge(variant: &VariantReport, replicated: &Replicated, settings: 
     let longest = judged.iter().map(|id| replicated.merged_wait[id.index()].max).max().unwrap_or_default();
     let runs = replicated.seeds.len() as u64;
     let text = match state {
-        State::NoLoad => "no user sent a request in any run, so there is nothing to say about waiting".to_string(),
+        State::NoLoad | State::Failed => {
+            "no user sent a request in any run, so there is nothing to say about waiting".to_string()
+        }
         State::Healthy => {
             let worst = worst(replicated, &judged, "wait_mean_s");
             let mean = worst.map(|id| told("wait_mean_s", estimate(replicated, id, "wait_mean_s"))).unwrap_or_default();
