@@ -21,6 +21,7 @@ use crate::report::events_csv::{events_csv, events_dropped};
 use crate::report::hlog::hlog;
 use crate::report::html::html;
 use crate::report::perfmon_csv::perfmon_csv;
+use crate::report::perfopt_log::perfopt_log;
 use crate::report::series_csv::series_csv;
 use crate::report::summary_csv::summary_csv;
 use crate::run::{PerfettoFile, SLICES_MOST, TraceFile};
@@ -54,6 +55,10 @@ pub struct FileArgs {
     /// Write the event logs of the scenario's clusters to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
+
+    /// `perfopt.log` of a server on which Performance Optimizer ran (`[store] optimizer`), in a form of ours.
+    #[arg(long, value_name = "FILE.log")]
+    pub perfopt: Option<PathBuf>,
 }
 
 /// `1m30s..2m`, with either end left out where it is that of the run.
@@ -79,6 +84,7 @@ const KINDS: &[Kind] = &[
     Kind::new("--summary", |files| &files.summary, summary_csv),
     Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
+    Kind { unfit: no_optimizer, ..Kind::new("--perfopt", |files| &files.perfopt, perfopt_log) },
     Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
@@ -177,6 +183,12 @@ fn no_cluster(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
     let none = plans.iter().all(|plan| plan.cluster.is_none());
     let message = "writes the event log of a cluster, and the scenario has none";
     none.then_some((message, "leave it out, or run a scenario with [cluster]"))
+}
+
+fn no_optimizer(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let ran = |plan: &Plan| plan.limits.store.as_ref().is_some_and(|store| store.optimizer.is_some());
+    let message = "writes the log of Performance Optimizer, which runs in no variant";
+    (!plans.iter().any(ran)).then_some((message, "leave it out, or set store.optimizer"))
 }
 
 fn events_cut(report: &Report) -> Option<String> {
