@@ -85,7 +85,7 @@ const KINDS: &[Kind] = &[
     Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
     Kind { unfit: no_optimizer, ..Kind::new("--perfopt", |files| &files.perfopt, perfopt_log) },
-    Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
+    Kind { unfit: no_events, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
 /// A kind of file.
@@ -179,10 +179,10 @@ pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
     whole
 }
 
-fn no_cluster(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
-    let none = plans.iter().all(|plan| plan.cluster.is_none());
-    let message = "writes the event log of a cluster, and the scenario has none";
-    none.then_some((message, "leave it out, or run a scenario with [cluster]"))
+fn no_events(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let none = plans.iter().all(|plan| plan.cluster.is_none() && plan.limits.store.is_none());
+    let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has none";
+    none.then_some((message, "leave it out, or run a scenario with [cluster] or [store]"))
 }
 
 fn no_optimizer(plans: &[Plan]) -> Option<(&'static str, &'static str)> {

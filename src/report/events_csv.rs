@@ -1,6 +1,6 @@
-//! The event logs of all clusters of a report as CSV, as an administrator exports them.
+//! The event logs of all clusters of a report and of all Internet Mail Services as CSV, as an administrator exports them.
 //!
-//! Not the entries themselves (`models::cluster::events`) and not the writing of a file. Called by `cli`.
+//! Not the entries themselves (`events` of `models::cluster` and `models::store`) and not the writing of a file. Called by `cli`.
 
 use super::Report;
 use super::format::clock;
@@ -19,6 +19,19 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(COLUMNS).expect("memory takes what is written");
     for variant in &report.variants {
+        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
+            let row = [
+                variant.plan.variant.as_str(),
+                &clock_with_ms(entry.at),
+                "",
+                entry.kind().name(),
+                entry.source(),
+                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
+                entry.category().unwrap_or_default(),
+                &entry.text(),
+            ];
+            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+        }
         let Some((plan, found)) = variant.on_cluster() else { continue };
         for entry in &found.happened.cluster.events {
             let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
@@ -41,7 +54,10 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
 /// Entries that the report no longer has, of all variants: a log keeps its first ones.
 #[must_use]
 pub fn events_dropped(report: &Report) -> u64 {
-    report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped).sum()
+    let of_cluster =
+        report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped);
+    let of_store = report.variants.iter().filter_map(|v| v.limits.store.as_ref()).map(|s| s.summary.events_dropped);
+    of_cluster.chain(of_store).sum()
 }
 
 /// `03:12:07.250`.
