@@ -185,7 +185,7 @@ fn sum<'s>(name: String, kind: ResourceKind, of: impl Iterator<Item = &'s Servic
 /// One figure over several runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverRuns {
-    /// Its name, as in [`ClusterFigures::listed`].
+    /// Its name, as in [`ClusterFigures::listed`] or in [`super::limits::LimitFigures::listed`].
     pub name: String,
     /// Its mean with its interval.
     pub estimate: Estimate,
@@ -195,10 +195,9 @@ pub struct OverRuns {
     pub most: f64,
 }
 
-/// The figures of all runs of a plan; nothing for fewer than two.
+/// The figures of all runs of a plan, which each run has in the same order; nothing for fewer than two.
 #[must_use]
-pub fn over_runs(runs: &[ClusterFigures]) -> Vec<OverRuns> {
-    let runs: Vec<Vec<(String, f64)>> = runs.iter().map(ClusterFigures::listed).collect();
+pub fn over_runs(runs: &[Vec<(String, f64)>]) -> Vec<OverRuns> {
     let Some(first) = runs.first().filter(|_| runs.len() >= 2) else { return Vec::new() };
     let each = first.iter().enumerate().map(|(at, (name, _))| {
         let values: Vec<f64> = runs.iter().filter_map(|run| run.get(at)).map(|(_, value)| *value).collect();

@@ -18,6 +18,31 @@ pub struct LimitFigures {
 }
 
 impl LimitFigures {
+    /// The figures by the names that thresholds have for them, times in seconds with `_s` behind their names.
+    #[must_use]
+    pub fn listed(&self) -> Vec<(String, f64)> {
+        let mut all: Vec<(&str, u64)> = Vec::new();
+        if let Some(StoreFigures { summary, .. }) = &self.store {
+            all.extend([
+                ("store.shutdowns", summary.shutdowns),
+                ("store.in_bad", summary.in_bad),
+                ("store.in_archive", summary.in_archive),
+                ("store.outbound_max", summary.most_outbound),
+                ("store.clients_gave_up", summary.clients.gave_up),
+            ]);
+        }
+        if let Some(DomainFigures { summary }) = &self.domains {
+            all.extend([
+                ("domains.times_gone", summary.times_gone),
+                ("domains.entries_max", summary.most_entries),
+                ("domains.dead_max", summary.most_dead),
+                ("domains.refused", summary.refused()),
+            ]);
+        }
+        let away = self.store.iter().map(|store| ("store.away_s".to_string(), store.summary.away.as_secs_f64()));
+        all.into_iter().map(|(name, count)| (name.to_string(), count as f64)).chain(away).collect()
+    }
+
     /// Laws of counting that were broken, each an error of the program.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {

@@ -116,6 +116,16 @@ impl LimitFigure {
         ("domains.refused", LimitFigure::DomainsRefused),
     ];
 
+    /// Its name among the figures of a run, and how many of its [`Unit`] are one of that figure's.
+    #[must_use]
+    pub fn listed_as(self) -> (String, f64) {
+        let name = LimitFigure::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name);
+        match Figure::Limit(self).unit() {
+            Unit::Time => (format!("{name}_s"), 1e9),
+            _ => (name.to_string(), 1.0),
+        }
+    }
+
     /// The section that it is of.
     #[must_use]
     pub fn section(self) -> &'static str {

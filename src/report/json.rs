@@ -187,7 +187,7 @@ mod tests {
         report.variants[0].pilot = Some(Pilot { runs: 20, bin: Nanos::SECOND, found });
         let mut on_cluster = on_cluster("on a cluster", Nanos::ZERO, false);
         let found = on_cluster.cluster.as_mut().expect("it is there");
-        found.over_runs = over_runs(&[found.figures.clone(), found.figures.clone()]);
+        found.over_runs = over_runs(&[found.figures.listed(), found.figures.listed()]);
         report.variants.push(on_cluster);
         report.variants.push(with_limits("limits", 5, None));
         walk.value(&parsed(&report), "Report", "");

@@ -160,6 +160,8 @@ pub struct VariantReport {
     pub cluster: Option<ClusterReport>,
     /// What became of the limits beside the pool.
     pub limits: LimitFigures,
+    /// Estimates of its figures over several runs; empty where there was one.
+    pub limits_over_runs: Vec<OverRuns>,
 }
 
 /// What became of a cluster.

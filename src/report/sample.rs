@@ -270,7 +270,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
     assert_eq!(summary.violations, Vec::<String>::new());
     let plan = Arc::new(plan(name, settings));
     VariantReport {
-        asserts: threshold::check(&plan, &summary, None, None, &crate::metrics::limits::LimitFigures::default()),
+        asserts: threshold::check(&plan, &summary, None, None, (&crate::metrics::limits::LimitFigures::default(), &[])),
         plan,
         summary,
         counts: vec![ClassCounts { stale_grants: 3, ..ClassCounts::default() }; CLASSES.len()],
@@ -295,6 +295,7 @@ pub(super) fn variant(name: &str, settings: &[(ValueId, u32)], blocked: Nanos) -
         replicated: None,
         cluster: None,
         limits: crate::metrics::limits::LimitFigures::default(),
+        limits_over_runs: Vec::new(),
     }
 }
 

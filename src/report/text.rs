@@ -57,6 +57,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("Time line", cluster::time_lines(report, width)),
         section("Unavailable to users", cluster::unavailable(report).text(width)),
         section("Event log", cluster::events(report).text(width)),
+        section("Limits over the runs", limits::over_runs(report).text(width)),
         section("Store threads", limits::store::threads(report).text(width)),
         section("Calls to the store", limits::store::calls(report).text(width)),
         section("Lives of the Internet Mail Service", limits::store::lives(report).text(width)),

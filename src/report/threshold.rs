@@ -4,7 +4,7 @@
 //! `json`.
 
 use crate::ids::ClassId;
-use crate::metrics::failover::ServiceTime;
+use crate::metrics::failover::{OverRuns, ServiceTime};
 use crate::metrics::latency::LatencySummary;
 use crate::metrics::limits::LimitFigures;
 use crate::metrics::replicated::{Estimate, FIGURES, Replicated};
@@ -55,21 +55,27 @@ impl AssertResult {
 }
 
 /// Every threshold of `plan` against `summary`, one result a service that it names. Where the plan ran several times,
-/// a figure is the mean over the runs and has its interval; those of limits beside the pool are of the first.
+/// a figure is the mean over the runs and has its interval.
 #[must_use]
 pub fn check(
     plan: &Plan,
     summary: &Summary,
     cluster: Option<&ClusterReport>,
     replicated: Option<&Replicated>,
-    limits: &LimitFigures,
+    (limits, limits_over_runs): (&LimitFigures, &[OverRuns]),
 ) -> Vec<AssertResult> {
     let mut results = Vec::new();
     for assert in &plan.asserts {
         if assert.figure.of_the_run() {
             let live =
                 replicated.filter(|_| assert.figure == Figure::PoolLiveMax).map(|all| interval(&all.run.own[0], 1.0));
-            let runs = live.or_else(|| over_runs(cluster?, assert.figure.of_the_cluster()?, 1.0));
+            let runs = live.or_else(|| match assert.figure {
+                Figure::Limit(figure) => {
+                    let (name, factor) = figure.listed_as();
+                    over_runs(limits_over_runs, &name, factor)
+                }
+                figure => over_runs(&cluster?.over_runs, figure.of_the_cluster()?, 1.0),
+            });
             let one = || of_the_run(plan, summary, cluster, limits, assert.figure);
             let found = runs.map_or_else(one, |(mean, _)| Some(mean));
             results.push(result(plan, assert, None, found, runs.map(|(_, interval)| interval)));
@@ -111,15 +117,15 @@ fn unavailable(plan: &Plan, class: ClassId, cluster: Option<&ClusterReport>) -> 
         cluster.figures.services.iter().find(own)
     });
     let Some(service) = service else { return (None, None) };
-    match over_runs(cluster, &format!("{}.unavailable_s", service.name), 1e9) {
+    match over_runs(&cluster.over_runs, &format!("{}.unavailable_s", service.name), 1e9) {
         Some((mean, interval)) => (Some(mean), Some(interval)),
         None => (Some(service.unavailable().0 as f64), None),
     }
 }
 
-/// Mean and interval of a cluster's figure over several runs, in units of which `factor` make one of the estimate's.
-fn over_runs(cluster: &ClusterReport, name: &str, factor: f64) -> Option<(f64, (f64, f64))> {
-    let found = cluster.over_runs.iter().find(|figure| figure.name == name)?;
+/// Mean and interval of a figure over several runs, in units of which `factor` make one of the estimate's.
+fn over_runs(runs: &[OverRuns], name: &str, factor: f64) -> Option<(f64, (f64, f64))> {
+    let found = runs.iter().find(|figure| figure.name == name)?;
     Some(interval(&found.estimate, factor))
 }
 
@@ -179,25 +185,10 @@ fn of_the_run(
     }
 }
 
+/// A figure of a limit, by its name there, in its unit.
 fn of_a_limit(limits: &LimitFigures, figure: LimitFigure) -> Option<f64> {
-    let store = limits.store.as_ref().map(|store| &store.summary);
-    let domains = limits.domains.as_ref().map(|domains| &domains.summary);
-    let count = match figure {
-        LimitFigure::Shutdowns => store?.shutdowns,
-        LimitFigure::Away => store?.away.0,
-        LimitFigure::InBad => store?.in_bad,
-        LimitFigure::InArchive => store?.in_archive,
-        LimitFigure::OutboundMax => store?.most_outbound,
-        LimitFigure::ClientsGaveUp => store?.clients.gave_up,
-        LimitFigure::TimesGone => domains?.times_gone,
-        LimitFigure::EntriesMax => domains?.most_entries,
-        LimitFigure::DeadMax => domains?.most_dead,
-        LimitFigure::DomainsRefused => {
-            let domains = domains?;
-            domains.refused_no_memory + domains.refused_away + domains.refused_name
-        }
-    };
-    Some(count as f64)
+    let (name, factor) = figure.listed_as();
+    limits.listed().into_iter().find(|(known, _)| *known == name).map(|(_, value)| value * factor)
 }
 
 fn of_a_class(class: &ClassSummary, figure: Figure) -> Option<f64> {
@@ -299,7 +290,7 @@ mod tests {
             })
             .collect();
         let limits = limits();
-        let results = check(&plan, &report.summary, None, None, &limits);
+        let results = check(&plan, &report.summary, None, None, (&limits, &[]));
         assert_eq!(results.len(), plan.asserts.len());
         assert!(results.iter().all(|result| result.passed && result.found.is_some()), "{results:?}");
         let found = |text: &str| results.iter().find(|r| r.text == text).and_then(|r| r.found);
@@ -310,7 +301,7 @@ mod tests {
         let runs = vec![run_figures(&report.summary); 2];
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
-        for result in check(&plan, &report.summary, None, Some(&replicated), &limits) {
+        for result in check(&plan, &report.summary, None, Some(&replicated), (&limits, &[])) {
             let of_a_limit = result.text.starts_with("store.") || result.text.starts_with("domains.");
             assert_eq!(result.interval.is_some(), result.text != "pool.size" && !of_a_limit, "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
@@ -318,7 +309,7 @@ mod tests {
         }
         // What came to nobody has no mean, and keeps no threshold.
         report.summary.classes[class.index()].wait.count = 0;
-        let results = check(&plan, &report.summary, None, None, &LimitFigures::default());
+        let results = check(&plan, &report.summary, None, None, (&LimitFigures::default(), &[]));
         let mean = results.iter().find(|r| r.text == "wait.mean").expect("it is checked");
         assert_eq!((mean.found, mean.passed, mean.found_text().as_str()), (None, false, "nothing measured"));
     }
@@ -336,7 +327,7 @@ mod tests {
             .collect();
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2, 3], &runs, &waits, None);
-        let result = &check(&report.plan, &report.summary, None, Some(&replicated), &LimitFigures::default())[0];
+        let result = &check(&report.plan, &report.summary, None, Some(&replicated), (&LimitFigures::default(), &[]))[0];
         // Mean 0.7, standard deviation 0.2, t(2, 0.975) = 4.3027: half-width 0.4968.
         let (low, high) = result.interval.expect("there is one");
         assert!((low - 0.2032).abs() < 1e-4 && (high - 1.1968).abs() < 1e-4, "{low} {high}");

@@ -280,7 +280,7 @@ fn variant(plan: Arc<Plan>, mut output: RunOutput, limits: LimitFigures) -> Vari
         figures,
         over_runs: Vec::new(),
     });
-    let asserts = threshold::check(&plan, &output.summary, cluster.as_ref(), None, &limits);
+    let asserts = threshold::check(&plan, &output.summary, cluster.as_ref(), None, (&limits, &[]));
     let mean_waits = steadiness::mean_waits(&plan, &output.summary);
     VariantReport {
         plan,
@@ -299,6 +299,7 @@ fn variant(plan: Arc<Plan>, mut output: RunOutput, limits: LimitFigures) -> Vari
         replicated: None,
         cluster,
         limits,
+        limits_over_runs: Vec::new(),
     }
 }
 

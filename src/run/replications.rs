@@ -35,6 +35,7 @@ struct Kept {
     violations: Vec<Vec<String>>,
     panics: Vec<u64>,
     clusters: Vec<Option<ClusterFigures>>,
+    limits: Vec<Vec<(String, f64)>>,
     outputs: Vec<(RunOutput, LimitFigures)>,
 }
 
@@ -98,6 +99,7 @@ fn one(
         violations: Vec::new(),
         panics: Vec::new(),
         clusters: Vec::new(),
+        limits: Vec::new(),
         outputs: Vec::new(),
     };
     let mut recorded: Vec<Vec<Latency>> = Vec::new();
@@ -120,11 +122,13 @@ fn one(
         kept.figures.push(run_figures(&output.summary));
         kept.violations.push(output.summary.violations.clone());
         kept.panics.push(output.panics);
+        let limits = limits::beside(&plan, &output).map_err(|error| (plan.variant.clone(), error))?;
+        kept.limits.push(limits.listed());
+        kept.violations.last_mut().into_iter().for_each(|all| all.extend(limits.violations()));
         kept.clusters.push(cluster_figures(&plan, &output));
         let own = output.summary.classes.iter_mut().map(|class| std::mem::take(&mut class.wait_recorded));
         recorded.push(own.collect());
         if number == 0 {
-            let limits = limits::beside(&plan, &output).map_err(|error| (plan.variant.clone(), error))?;
             kept.outputs.push((output, limits));
         }
     }
@@ -143,6 +147,7 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
     let plans = &prepared.plans;
     let mut figures: Vec<Vec<RunFigures>> = vec![Vec::new(); plans.len()];
     let mut clusters: Vec<Vec<ClusterFigures>> = vec![Vec::new(); plans.len()];
+    let mut limits: Vec<Vec<Vec<(String, f64)>>> = vec![Vec::new(); plans.len()];
     let mut variants: Vec<VariantReport> = Vec::new();
     let mut numbers = Vec::new();
     for (number, one) in kept {
@@ -152,6 +157,9 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
         }
         for (all, own) in clusters.iter_mut().zip(one.clusters) {
             all.extend(own);
+        }
+        for (all, own) in limits.iter_mut().zip(one.limits) {
+            all.push(own);
         }
         for ((plan, (output, limits)), pilot) in plans.iter().zip(one.outputs).zip(&prepared.pilots) {
             variants.push(VariantReport { pilot: *pilot, ..variant(Arc::new(plan.clone()), output, limits) });
@@ -173,11 +181,13 @@ fn report(prepared: &Prepared, kept: Vec<(usize, Kept)>, waits: &[Vec<Latency>],
             let first = (at > 0).then(|| figures[0].as_slice());
             variant.replicated = Some(Replicated::of(&seeds, &figures[at], &waits[at], first));
             if let Some(cluster) = &mut variant.cluster {
-                cluster.over_runs = over_runs(&clusters[at]);
+                let runs: Vec<Vec<(String, f64)>> = clusters[at].iter().map(ClusterFigures::listed).collect();
+                cluster.over_runs = over_runs(&runs);
             }
+            variant.limits_over_runs = over_runs(&limits[at]);
             let (cluster, replicated) = (variant.cluster.as_ref(), variant.replicated.as_ref());
-            let (summary, limits) = (&variant.summary, &variant.limits);
-            variant.asserts = threshold::check(&variant.plan, summary, cluster, replicated, limits);
+            let limits = (&variant.limits, variant.limits_over_runs.as_slice());
+            variant.asserts = threshold::check(&variant.plan, &variant.summary, cluster, replicated, limits);
         }
     }
     let mut found = notices::of(&variants, &[]);

@@ -2,6 +2,7 @@
 
 use atqsim::metrics::Summary;
 use atqsim::metrics::limits::LimitFigures;
+use atqsim::plan::Plan;
 use atqsim::run::{EngineKind, Replications, RunOptions, Silent, replicate, run};
 
 use super::super::plans;
@@ -72,11 +73,21 @@ fn on_real_threads_all_of_them_run_at_once_with_the_same_load() {
 }
 
 #[test]
-fn several_runs_tell_the_limits_of_the_first() {
+fn several_runs_tell_the_limits_of_the_first_and_estimates_over_all() {
     let head = "format = 1\ntitle = \"Together\"\nseed = 4\nduration = \"200s\"\n[node]\nprocessors = 2\n";
     let plans = plans(&format!("{head}{POOL}{STORE}"));
     let options = RunOptions { engine: EngineKind::Virtual, ..RunOptions::default() };
     let many = replicate(&plans, &Replications::Fixed(3), &options, &Silent).report.expect("it ran");
     let one = run(&plans, &options, &Silent).report.expect("it ran");
     assert_eq!(many.variants[0].limits, one.variants[0].limits);
+    assert!(one.variants[0].limits_over_runs.is_empty());
+    let alone = |number: usize| {
+        let plan = Plan { seed: plans[0].seed_of_run(number), ..plans[0].clone() };
+        let report = run(&[plan], &options, &Silent).report.expect("it ran");
+        report.variants[0].limits.store.as_ref().expect("a store").summary.shutdowns as f64
+    };
+    let shutdowns = [0, 1, 2].map(alone);
+    let told = many.variants[0].limits_over_runs.iter().find(|one| one.name == "store.shutdowns").expect("it is told");
+    assert!((told.estimate.mean - shutdowns.iter().sum::<f64>() / 3.0).abs() < 1e-9, "{shutdowns:?}");
+    assert_eq!(told.most, shutdowns.into_iter().fold(0.0, f64::max));
 }

@@ -95,10 +95,16 @@ pub struct DomainTableSummary {
 }
 
 impl DomainTableSummary {
+    /// Messages that were refused, for whatever reason.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused_no_memory + self.refused_away + self.refused_name
+    }
+
     /// Every message is on a queue, sent or refused, and every entry there, swept or forgotten.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        let refused = self.refused_no_memory + self.refused_away + self.refused_name;
+        let refused = self.refused();
         let entries = self.at_the_end.live + self.at_the_end.dead;
         self.messages == self.at_the_end.queued + self.sent + refused
             && self.created == entries + self.swept + self.forgotten

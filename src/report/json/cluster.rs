@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::ClusterReport;
 use super::fill::seconds;
 use super::wire::{Finite, Map};
-use crate::metrics::failover::ServiceTime;
+use crate::metrics::failover::{self, ServiceTime};
 use crate::models::cluster::spec::NodeId;
 use crate::models::cluster::{Entry, GroupState, NodeState, ResourceState};
 use crate::plan::cluster::ClusterPlan;
@@ -67,11 +67,26 @@ struct Event {
 }
 
 #[derive(Debug, Serialize)]
-struct OverRuns {
+pub(super) struct OverRuns {
     mean: Finite,
     half_width: Finite,
     min: Finite,
     max: Finite,
+}
+
+/// Figures over several runs whose names begin with `prefix`, which is left off; `None` for one run.
+pub(super) fn over_runs(figures: &[failover::OverRuns], prefix: &str) -> Option<Map<OverRuns>> {
+    let own = figures.iter().filter_map(|figure| Some((figure.name.strip_prefix(prefix)?, figure)));
+    let told = own.map(|(name, figure)| {
+        let runs = OverRuns {
+            mean: Finite(figure.estimate.mean),
+            half_width: Finite(figure.estimate.half_width),
+            min: Finite(figure.least),
+            max: Finite(figure.most),
+        };
+        (name.to_string(), runs)
+    });
+    (!figures.is_empty()).then(|| Map(told.collect()))
 }
 
 pub(super) fn cluster(plan: &ClusterPlan, found: &ClusterReport) -> Cluster {
@@ -79,15 +94,6 @@ pub(super) fn cluster(plan: &ClusterPlan, found: &ClusterReport) -> Cluster {
     let times = |of: fn(&ServiceTime) -> Nanos| {
         Map(figures.services.iter().map(|service| (service.name.clone(), seconds(of(service)))).collect())
     };
-    let over_runs = found.over_runs.iter().map(|figure| {
-        let runs = OverRuns {
-            mean: Finite(figure.estimate.mean),
-            half_width: Finite(figure.estimate.half_width),
-            min: Finite(figure.least),
-            max: Finite(figure.most),
-        };
-        (figure.name.clone(), runs)
-    });
     Cluster {
         failovers: figures.failovers,
         restarts: figures.restarts,
@@ -106,7 +112,7 @@ pub(super) fn cluster(plan: &ClusterPlan, found: &ClusterReport) -> Cluster {
         timeline: lanes(plan, found),
         events: happened.cluster.events.iter().map(|entry| event(plan, entry)).collect(),
         events_dropped: happened.cluster.events_dropped,
-        replications: (!found.over_runs.is_empty()).then(|| Map(over_runs.collect())),
+        replications: over_runs(&found.over_runs, ""),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::text::limits::{domains, store};
 use super::super::{VariantReport, text};
+use super::cluster::{OverRuns, over_runs};
 use super::fill::{latency, seconds};
 use super::wire::{Finite, Latency, Map};
 use crate::metrics::limits::{DomainFigures, StoreFigures};
@@ -43,6 +44,7 @@ pub(super) struct Store {
     events: Vec<Event>,
     events_dropped: u64,
     curves: StoreCurves,
+    replications: Option<Map<OverRuns>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,6 +160,7 @@ pub(super) struct Domains {
     log: Vec<Line>,
     log_dropped: u64,
     curves: DomainCurves,
+    replications: Option<Map<OverRuns>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -235,6 +238,7 @@ pub(super) fn store(variant: &VariantReport) -> Option<Store> {
             inbound: values.iter().map(|(_, load)| load.inbound).collect(),
             outbound: values.iter().map(|(_, load)| load.outbound).collect(),
         },
+        replications: over_runs(&variant.limits_over_runs, "store."),
     })
 }
 
@@ -344,6 +348,7 @@ pub(super) fn domains(variant: &VariantReport) -> Option<Domains> {
         log: summary.log.iter().map(|(at, what)| line(*at, *what)).collect(),
         log_dropped: summary.log_dropped,
         curves: domain_curves(found),
+        replications: over_runs(&variant.limits_over_runs, "domains."),
     })
 }
 

@@ -11,6 +11,7 @@ use super::super::format::{Tone, amount, count, plain, toned};
 use super::super::table::{Grid, Sheet};
 use super::super::{Report, VariantReport};
 use super::names;
+use super::replications::{interval, value};
 use crate::plan::Plan;
 use crate::plan::limits::StorePlan;
 use crate::policy::registry::ValueId;
@@ -45,6 +46,27 @@ pub(super) fn how_to_read(report: &Report) -> Vec<&'static str> {
         );
     }
     parts
+}
+
+/// The figures over several runs, with the least and the largest.
+pub(in crate::report) fn over_runs(report: &Report) -> Blocks {
+    let mut out = Blocks::new();
+    let mut rows: Vec<&str> = Vec::new();
+    for figure in report.variants.iter().flat_map(|v| &v.limits_over_runs) {
+        if !rows.contains(&figure.name.as_str()) {
+            rows.push(&figure.name);
+        }
+    }
+    if rows.is_empty() {
+        return out;
+    }
+    let cell = |v: &VariantReport, name: &str| match v.limits_over_runs.iter().find(|figure| figure.name == name) {
+        Some(f) => vec![interval(name, &f.estimate), value(name, f.least), value(name, f.most)],
+        None => vec![super::figures::ABSENT.to_string(); 3],
+    };
+    let cells = rows.iter().map(|name| report.variants.iter().map(|v| cell(v, name)).collect()).collect();
+    out.grid(grid(report, "over all runs", &rows, &["mean", "least", "most"], cells));
+    out
 }
 
 /// Which of several runs the figures are of.

@@ -64,8 +64,8 @@ pub(in crate::report) fn replications(report: &Report) -> Blocks {
     let Some(first) = report.variants.iter().find_map(|v| v.replicated.as_ref()) else { return Blocks::new() };
     if !report.has_services() {
         let mut out = Blocks::new();
-        let told = "{} independent runs of each variant; only the services of the pool have estimates over the runs, and there \
-                    are none: everything below is of the first run.";
+        let told = "{} independent runs of each variant under the same seeds; mean ± half of the 95 % interval (Student t over \
+                    the runs). The limits over the runs and the thresholds are of all runs; everything else is of the first.";
         out.line("", &told.replace("{}", &first.seeds.len().to_string()));
         return out;
     }
