@@ -51,7 +51,7 @@ pub struct FileArgs {
     /// Only this part of the emulated time in the Perfetto trace, e.g. 1m30s..2m, 10m.. or ..30s
     #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "perfetto")]
     pub perfetto_window: Option<(Nanos, Nanos)>,
-    /// Write the event logs of the scenario's clusters to this file, as CSV
+    /// Write the event logs of the scenario's clusters and of its Internet Mail Service to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ const KINDS: &[Kind] = &[
     Kind::new("--summary", |files| &files.summary, summary_csv),
     Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
-    Kind { unfit: no_cluster, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
+    Kind { unfit: no_event_log, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
 /// A kind of file.
@@ -173,10 +173,10 @@ pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
     whole
 }
 
-fn no_cluster(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
-    let none = plans.iter().all(|plan| plan.cluster.is_none());
-    let message = "writes the event log of a cluster, and the scenario has none";
-    none.then_some((message, "leave it out, or run a scenario with [cluster]"))
+fn no_event_log(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let none = plans.iter().all(|plan| plan.cluster.is_none() && plan.limits.store.is_none());
+    let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has neither";
+    none.then_some((message, "leave it out, or run a scenario with [cluster] or [store]"))
 }
 
 fn events_cut(report: &Report) -> Option<String> {

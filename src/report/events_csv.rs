@@ -1,15 +1,17 @@
-//! The event logs of all clusters of a report as CSV, as an administrator exports them.
+//! The event logs of a report as CSV, as an administrator exports them: of clusters, and of the Internet Mail Service.
 //!
-//! Not the entries themselves (`models::cluster::events`) and not the writing of a file. Called by `cli`.
+//! Not the entries themselves (`models::cluster::events`, `models::store::events`) and not the writing of a file. Called by `cli`.
 
-use super::Report;
 use super::format::clock;
+use super::text::limits::store;
+use super::{Report, VariantReport};
 use crate::time::Nanos;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 8] = ["variant", "time", "node", "type", "source", "id", "category", "text"];
 
-/// One row an entry, after a row of the columns' names; the variants one after the other. `time` is emulated, since the
+/// One row an entry, after a row of the columns' names; the variants one after the other, and the cluster before the
+/// service. `time` is emulated, since the
 /// begin of the run. `id` and `category` are empty where nothing published gives them, `node` where no node has the entry.
 ///
 /// # Panics
@@ -19,8 +21,11 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(COLUMNS).expect("memory takes what is written");
     for variant in &report.variants {
-        let Some((plan, found)) = variant.on_cluster() else { continue };
-        for entry in &found.happened.cluster.events {
+        let of_cluster = variant.on_cluster();
+        let events = of_cluster
+            .iter()
+            .flat_map(|(plan, found)| found.happened.cluster.events.iter().map(move |entry| (*plan, entry)));
+        for (plan, entry) in events {
             let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
             let row = [
                 variant.plan.variant.as_str(),
@@ -34,6 +39,19 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
             ];
             rows.write_record(row).expect("memory takes what is written, and all rows are as long");
         }
+        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
+            let row = [
+                variant.plan.variant.as_str(),
+                &clock_with_ms(entry.at),
+                "",
+                store::kind(entry.kind()),
+                entry.source(),
+                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
+                entry.category().unwrap_or_default(),
+                &entry.text(),
+            ];
+            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+        }
     }
     rows.into_inner().expect("memory takes what is written")
 }
@@ -41,7 +59,9 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
 /// Entries that the report no longer has, of all variants: a log keeps its first ones.
 #[must_use]
 pub fn events_dropped(report: &Report) -> u64 {
-    report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped).sum()
+    let of_cluster = |v: &VariantReport| v.cluster.as_ref().map_or(0, |c| c.happened.cluster.events_dropped);
+    let of_store = |v: &VariantReport| v.limits.store.as_ref().map_or(0, |store| store.summary.events_dropped);
+    report.variants.iter().map(|v| of_cluster(v) + of_store(v)).sum()
 }
 
 /// `03:12:07.250`.
@@ -51,7 +71,7 @@ fn clock_with_ms(at: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report};
+    use super::super::sample::{compared, on_cluster, report, with_limits};
     use super::*;
 
     #[test]
@@ -76,5 +96,20 @@ mod tests {
         ];
         assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected);
         assert_eq!(events_csv(&compared()), b"variant,time,node,type,source,id,category,text\n");
+    }
+
+    #[test]
+    fn the_internet_mail_service_has_a_log_too() {
+        let told = report(vec![with_limits("five", 5, None)]);
+        let bytes = events_csv(&told);
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
+        let summary = &told.variants[0].limits.store.as_ref().expect("it has a store").summary;
+        assert_eq!(rows.len(), summary.events.len());
+        let ids: Vec<&str> = rows.iter().map(|row| &row[5]).filter(|id| !id.is_empty()).take(5).collect();
+        assert_eq!(ids, ["4116", "3039", "4117", "4094", "4102"]);
+        let first = rows.iter().find(|row| &row[5] == "4116").expect("a message went to BAD");
+        assert_eq!((&first[0], &first[2], &first[3]), ("five", "", "Error"));
+        assert_eq!((&first[4], &first[6]), ("MSExchangeIMC", "Internal Processing"));
     }
 }
