@@ -110,7 +110,7 @@ fn the_json_and_the_csv_tell_the_same_log() {
 #[test]
 fn an_event_log_needs_a_cluster_a_file_of_its_own_and_a_place() {
     let place = place("");
-    place.run("run small.toml --engine virtual --quiet --events log.csv").exits(2).says(&["the scenario has neither"]);
+    place.run("run small.toml --engine virtual --quiet --events log.csv").exits(2).says(&["the scenario has none"]);
     let same = "run lost.toml --engine virtual --quiet --output log.csv --events log.csv";
     place.run(same).exits(2).says(&["another output"]);
     let nowhere = place.run("run lost.toml --engine virtual --quiet --events nowhere/log.csv");

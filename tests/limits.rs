@@ -4,6 +4,7 @@ mod limits {
     mod domains;
     mod mistakes;
     mod store;
+    mod together;
 }
 
 use atqsim::metrics::limits::LimitFigures;

@@ -21,6 +21,7 @@ use crate::report::events_csv::{events_csv, events_dropped};
 use crate::report::hlog::hlog;
 use crate::report::html::html;
 use crate::report::perfmon_csv::perfmon_csv;
+use crate::report::perfopt_log::perfopt_log;
 use crate::report::series_csv::series_csv;
 use crate::report::summary_csv::summary_csv;
 use crate::run::{PerfettoFile, SLICES_MOST, TraceFile};
@@ -51,9 +52,12 @@ pub struct FileArgs {
     /// Only this part of the emulated time in the Perfetto trace, e.g. 1m30s..2m, 10m.. or ..30s
     #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "perfetto")]
     pub perfetto_window: Option<(Nanos, Nanos)>,
-    /// Write the event logs of the scenario's clusters and of its Internet Mail Service to this file, as CSV
+    /// Write the event logs of the scenario's clusters and Internet Mail Services to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
+    /// Write perfopt.log of the servers on which Performance Optimizer ran to this file (store.optimizer)
+    #[arg(long, value_name = "FILE.log")]
+    pub perfopt: Option<PathBuf>,
 }
 
 /// `1m30s..2m`, with either end left out where it is that of the run.
@@ -79,7 +83,8 @@ const KINDS: &[Kind] = &[
     Kind::new("--summary", |files| &files.summary, summary_csv),
     Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
-    Kind { unfit: no_event_log, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
+    Kind { unfit: no_optimizer, ..Kind::new("--perfopt", |files| &files.perfopt, perfopt_log) },
+    Kind { unfit: no_events, lacks: events_cut, ..Kind::new("--events", |files| &files.events, events_csv) },
 ];
 
 /// A kind of file.
@@ -173,10 +178,16 @@ pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
     whole
 }
 
-fn no_event_log(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+fn no_events(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
     let none = plans.iter().all(|plan| plan.cluster.is_none() && plan.limits.store.is_none());
-    let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has neither";
+    let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has none";
     none.then_some((message, "leave it out, or run a scenario with [cluster] or [store]"))
+}
+
+fn no_optimizer(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let ran = |plan: &Plan| plan.limits.store.as_ref().is_some_and(|store| store.optimizer.is_some());
+    let message = "writes the log of Performance Optimizer, which runs in no variant";
+    (!plans.iter().any(ran)).then_some((message, "leave it out, or set store.optimizer"))
 }
 
 fn events_cut(report: &Report) -> Option<String> {

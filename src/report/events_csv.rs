@@ -1,17 +1,15 @@
-//! The event logs of a report as CSV, as an administrator exports them: of clusters, and of the Internet Mail Service.
+//! The event logs of all clusters of a report and of all Internet Mail Services as CSV, as an administrator exports them.
 //!
-//! Not the entries themselves (`models::cluster::events`, `models::store::events`) and not the writing of a file. Called by `cli`.
+//! Not the entries themselves (`events` of `models::cluster` and `models::store`) and not the writing of a file. Called by `cli`.
 
+use super::Report;
 use super::format::clock;
-use super::text::limits::store;
-use super::{Report, VariantReport};
 use crate::time::Nanos;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 8] = ["variant", "time", "node", "type", "source", "id", "category", "text"];
 
-/// One row an entry, after a row of the columns' names; the variants one after the other, and the cluster before the
-/// service. `time` is emulated, since the
+/// One row an entry, after a row of the columns' names; the variants one after the other. `time` is emulated, since the
 /// begin of the run. `id` and `category` are empty where nothing published gives them, `node` where no node has the entry.
 ///
 /// # Panics
@@ -21,11 +19,21 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(COLUMNS).expect("memory takes what is written");
     for variant in &report.variants {
-        let of_cluster = variant.on_cluster();
-        let events = of_cluster
-            .iter()
-            .flat_map(|(plan, found)| found.happened.cluster.events.iter().map(move |entry| (*plan, entry)));
-        for (plan, entry) in events {
+        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
+            let row = [
+                variant.plan.variant.as_str(),
+                &clock_with_ms(entry.at),
+                "",
+                entry.kind().name(),
+                entry.source(),
+                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
+                entry.category().unwrap_or_default(),
+                &entry.text(),
+            ];
+            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+        }
+        let Some((plan, found)) = variant.on_cluster() else { continue };
+        for entry in &found.happened.cluster.events {
             let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
             let row = [
                 variant.plan.variant.as_str(),
@@ -39,19 +47,6 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
             ];
             rows.write_record(row).expect("memory takes what is written, and all rows are as long");
         }
-        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
-            let row = [
-                variant.plan.variant.as_str(),
-                &clock_with_ms(entry.at),
-                "",
-                store::kind(entry.kind()),
-                entry.source(),
-                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
-                entry.category().unwrap_or_default(),
-                &entry.text(),
-            ];
-            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
-        }
     }
     rows.into_inner().expect("memory takes what is written")
 }
@@ -59,9 +54,10 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
 /// Entries that the report no longer has, of all variants: a log keeps its first ones.
 #[must_use]
 pub fn events_dropped(report: &Report) -> u64 {
-    let of_cluster = |v: &VariantReport| v.cluster.as_ref().map_or(0, |c| c.happened.cluster.events_dropped);
-    let of_store = |v: &VariantReport| v.limits.store.as_ref().map_or(0, |store| store.summary.events_dropped);
-    report.variants.iter().map(|v| of_cluster(v) + of_store(v)).sum()
+    let of_cluster =
+        report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped);
+    let of_store = report.variants.iter().filter_map(|v| v.limits.store.as_ref()).map(|s| s.summary.events_dropped);
+    of_cluster.chain(of_store).sum()
 }
 
 /// `03:12:07.250`.

@@ -12,6 +12,7 @@ pub mod html;
 pub mod json;
 pub mod perfetto;
 pub mod perfmon_csv;
+pub mod perfopt_log;
 #[cfg(test)]
 mod sample;
 pub mod series_csv;

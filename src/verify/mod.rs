@@ -2,13 +2,15 @@
 //!
 //! Each reference case becomes a scenario in the project's own language, which is simulated in virtual time in
 //! independent replications; every expected figure is estimated with its interval. A case passes when each figure is
-//! within 3.9 standard errors and the 95 % interval of each mean is at most 1 % wide to either side (2 % from 40 servers
-//! up). Not a part of ordinary runs. Called by `cli` and tests.
+//! within 3.9 standard errors and the 95 % interval of each mean is at most 1 % wide to either side (2 % from 40
+//! servers up). `loopback` has the model of write buffers beside real sockets instead. Not a part of ordinary runs.
+//! Called by `cli` and tests.
 
 pub mod case;
 pub mod coverage;
 pub mod figures;
 pub mod judge;
+pub mod loopback;
 pub mod parity;
 pub mod recorder;
 pub mod replicate;

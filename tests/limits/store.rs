@@ -220,3 +220,33 @@ fn a_closed_population_of_clients_asks_again_after_its_answer() {
     assert_eq!(one.summary.clients.done, 97);
     assert_eq!(one.summary.clients.in_service, 1);
 }
+
+#[test]
+fn the_optimizers_log_is_a_file_in_the_form_that_the_handbook_shows() {
+    let plans = shipped("kb169686");
+    let options = atqsim::run::RunOptions { engine: EngineKind::Virtual, ..Default::default() };
+    let report = atqsim::run::run(&plans, &options, &atqsim::run::Silent).report.expect("it ran");
+    let text = String::from_utf8(atqsim::report::perfopt_log::perfopt_log(&report)).expect("it is text");
+    let (_, shown) = include_str!("../../docs/files.md").split_once("```text\n; perfopt.log").expect("it is shown");
+    let shown = format!("; perfopt.log{}", shown.split_once("```").expect("it ends").0).replace('\n', "\r\n");
+    let of = |name: &str| format!("; variant {name}\r\n{shown}");
+    assert_eq!(text, of("optimizer-0x5") + &of("workaround-0x14"), "setup-0x20 has none");
+}
+
+#[test]
+fn the_services_event_log_is_a_file() {
+    let plans = shipped("kb169686");
+    let options = atqsim::run::RunOptions { engine: EngineKind::Virtual, ..Default::default() };
+    let report = atqsim::run::run(&plans, &options, &atqsim::run::Silent).report.expect("it ran");
+    let bytes = atqsim::report::events_csv::events_csv(&report);
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(bytes.as_slice()).into_records().map(|row| row.expect("it is whole")).collect();
+    let published: Vec<u32> = rows.iter().filter_map(|row| row[5].parse().ok()).collect();
+    let first = report.variants[0].limits.store.as_ref().expect("a store");
+    assert_eq!(published, ids(first), "of the first variant; the others have none");
+    let bad = rows.iter().find(|row| &row[5] == "4116").expect("a message went to BAD");
+    assert_eq!(
+        (&bad[0], &bad[3], &bad[4], &bad[6]),
+        ("optimizer-0x5", "Error", "MSExchangeIMC", "Internal Processing")
+    );
+}

@@ -283,7 +283,7 @@ fn lives(found: &StoreFigures) -> Vec<Life> {
 fn event(entry: &Entry) -> Event {
     Event {
         at_s: seconds(entry.at),
-        kind: store::kind(entry.kind()),
+        kind: entry.kind().name(),
         source: entry.source(),
         id: entry.id(),
         category: entry.category(),

@@ -227,8 +227,8 @@ pub(in crate::report) fn events(report: &Report) -> Blocks {
         headed(report, variant, &mut out);
         for entry in figures.summary.events.iter().take(ENTRIES_TOLD) {
             let kind = match entry.kind() {
-                Kind::Error => toned(Tone::Bad, kind(Kind::Error)),
-                other => kind(other).to_string(),
+                Kind::Error => toned(Tone::Bad, Kind::Error.name()),
+                other => other.name().to_string(),
             };
             let id = entry.id().map(|id| format!(" {id}")).unwrap_or_default();
             let category = entry.category().map(|category| format!(" ({category})")).unwrap_or_default();
@@ -244,15 +244,6 @@ pub(in crate::report) fn events(report: &Report) -> Blocks {
         );
     }
     out
-}
-
-/// How grave an entry is, as a log names it.
-pub(in crate::report) fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Error => "Error",
-        Kind::Warning => "Warning",
-        Kind::Information => "Information",
-    }
 }
 
 /// The log of Performance Optimizer, each once.
