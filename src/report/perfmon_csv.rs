@@ -198,8 +198,8 @@ fn stamp(at: Nanos) -> String {
 fn counters(report: &Report, at: usize) -> Vec<Counter> {
     let mut found = if report.variants[at].plan.classes.is_empty() { Vec::new() } else { of_the_pool(report, at) };
     let variant = &report.variants[at];
-    let of_store = variant.limits.store.is_some().then_some(&OF_STORE[..]).unwrap_or_default();
-    let of_domains = variant.limits.domains.is_some().then_some(&OF_DOMAINS[..]).unwrap_or_default();
+    let of_store = if variant.limits.store.is_some() { &OF_STORE[..] } else { &[] };
+    let of_domains = if variant.limits.domains.is_some() { &OF_DOMAINS[..] } else { &[] };
     found.extend(of_store.iter().chain(of_domains).map(|(object, name, value)| Counter {
         variant: at,
         path: format!("\\\\{}\\{object}\\{name}", machine(report, at)),
