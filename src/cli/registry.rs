@@ -27,7 +27,11 @@ pub(super) fn registry(file: Option<&Path>, format: TableFormat) -> anyhow::Resu
                     key = value.key;
                     text += &format!("\nHKLM\\{key}\n");
                 }
-                let used = if value.modelled { "used by the emulated pool" } else { "known, not used" };
+                let used = match (value.modelled, value.limit) {
+                    (true, _) => "used by the emulated pool".to_string(),
+                    (false, Some(limit)) => format!("used where a scenario has {limit}"),
+                    (false, None) => "known, not used".to_string(),
+                };
                 text += &format!("  {}  ({used})\n", value.name);
                 if !value.aliases.is_empty() {
                     text += &format!("      also written {}\n", value.aliases.join(", "));
@@ -66,7 +70,11 @@ fn read(file: &Path) -> anyhow::Result<Exit> {
     table.load_style(TableStyle::new());
     for (id, setting) in registry.iter() {
         let value = id.value();
-        let used = if value.modelled { "used" } else { "not used by the emulated pool" };
+        let used = match (value.modelled, value.limit) {
+            (true, _) => "used".to_string(),
+            (false, Some(limit)) => format!("used where a scenario has {limit}"),
+            (false, None) => "not used by the emulated pool".to_string(),
+        };
         table.add_row([
             Cell::new(value.name),
             Cell::new(format!("{} (0x{:X})", setting.data, setting.data)),

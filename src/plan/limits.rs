@@ -6,6 +6,7 @@
 
 mod assumed;
 mod origins;
+mod outlook;
 
 pub use origins::ThreadValue;
 

@@ -111,6 +111,8 @@ pub struct RegistryValue {
     pub source: &'static str,
     /// Whether the emulated pool uses it.
     pub modelled: bool,
+    /// The section of a scenario whose limit uses it, beside the pool: `[store]`, `[domains]`.
+    pub limit: Option<&'static str>,
 }
 
 impl ValueId {
@@ -184,7 +186,7 @@ pub fn find_by_name(name: &str) -> impl Iterator<Item = &'static RegistryValue> 
 #[must_use]
 pub fn markdown_table() -> String {
     let mut text = String::from(
-        "| Value | Key below `HKEY_LOCAL_MACHINE` | Default | Accepted | Unit | Used by the pool | Meaning | Source |\n\
+        "| Value | Key below `HKEY_LOCAL_MACHINE` | Default | Accepted | Unit | Used by | Meaning | Source |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     for value in TABLE {
@@ -192,7 +194,11 @@ pub fn markdown_table() -> String {
         for alias in value.aliases {
             let _ = write!(name, " or `{alias}`");
         }
-        let used = if value.modelled { "yes" } else { "no" };
+        let used = match (value.modelled, value.limit) {
+            (true, _) => "the pool".to_string(),
+            (false, Some(limit)) => format!("`{limit}`"),
+            (false, None) => "-".to_string(),
+        };
         let _ = writeln!(
             text,
             "| {name} | `{}` | {} | {} | {} | {used} | {} | {} |",

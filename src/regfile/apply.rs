@@ -140,7 +140,9 @@ impl<'a> Apply<'a> {
 
     fn note_if_unused(&mut self, value: &RegistryValue, entry: &Entry) {
         if !value.modelled {
-            let message = format!("{} is known ({}), and the emulated pool does not use it", value.name, value.source);
+            let limit = value.limit.map(|limit| format!("; a scenario with {limit} does")).unwrap_or_default();
+            let message =
+                format!("{} is known ({}), and the emulated pool does not use it{limit}", value.name, value.source);
             self.problems.push(Problem::note(self.file.place(&entry.span), message, ""));
         }
     }

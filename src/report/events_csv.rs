@@ -67,7 +67,7 @@ fn clock_with_ms(at: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report};
+    use super::super::sample::{compared, on_cluster, report, with_limits};
     use super::*;
 
     #[test]
@@ -92,5 +92,20 @@ mod tests {
         ];
         assert_eq!(rows[0].iter().collect::<Vec<_>>(), expected);
         assert_eq!(events_csv(&compared()), b"variant,time,node,type,source,id,category,text\n");
+    }
+
+    #[test]
+    fn the_internet_mail_service_has_a_log_too() {
+        let told = report(vec![with_limits("five", 5, None)]);
+        let bytes = events_csv(&told);
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
+        let summary = &told.variants[0].limits.store.as_ref().expect("it has a store").summary;
+        assert_eq!(rows.len(), summary.events.len());
+        let ids: Vec<&str> = rows.iter().map(|row| &row[5]).filter(|id| !id.is_empty()).take(5).collect();
+        assert_eq!(ids, ["4116", "3039", "4117", "4094", "4102"]);
+        let first = rows.iter().find(|row| &row[5] == "4116").expect("a message went to BAD");
+        assert_eq!((&first[0], &first[2], &first[3]), ("five", "", "Error"));
+        assert_eq!((&first[4], &first[6]), ("MSExchangeIMC", "Internal Processing"));
     }
 }

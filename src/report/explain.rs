@@ -4,9 +4,10 @@
 //! Not a prediction of waits: that is what a run is for. The judging is in `explain/judge.rs`. Called by `cli`.
 
 mod judge;
+mod limits;
 
 use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
-use super::table::Grid;
+use super::table::{Grid, Sheet};
 use super::text::{LEAST_WIDTH, assumptions, pool_facts, section};
 use crate::ids::{ClassId, DependencyId};
 use crate::models::cluster::spec::{NodeId, Watch};
@@ -29,8 +30,10 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
     let all: Vec<&Plan> = plans.iter().collect();
     let mut out = wrap("", &toned(Tone::Strong, &plain(&first.title)), width);
     out.push_str(&wrap("file      ", &plain(&first.file), width));
+    let uses_pool = plans.iter().any(|plan| !plan.classes.is_empty());
     let starved = format!("{}, {} after {}", first.duration, "a service is starved", first.starvation_after);
-    out.push_str(&wrap("duration  ", &starved, width));
+    let duration = if uses_pool { starved } else { first.duration.to_string() };
+    out.push_str(&wrap("duration  ", &duration, width));
     match first.warmup {
         Warmup::None => {}
         Warmup::Given(time) => out.push_str(&wrap("warm-up   ", &format!("{time}, not measured"), width)),
@@ -42,9 +45,11 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
     // A node of a cluster is a server of its own, with the groups that start on it.
     let servers: Vec<Plan> = plans.iter().flat_map(Plan::servers_at_start).collect();
     let servers: Vec<&Plan> = servers.iter().collect();
-    let mut sections = vec![section("Server and pool", pool(&servers, width))];
+    let (server, shape) =
+        if uses_pool { ("Server and pool", pool(&servers, width)) } else { ("Server", machines(&all, width)) };
+    let mut sections = vec![section(server, shape)];
     let mut told: Vec<&Plan> = Vec::new();
-    for plan in &servers {
+    for plan in servers.iter().filter(|_| uses_pool) {
         if told.iter().any(|t| t.load == plan.load && t.classes.len() == plan.classes.len()) {
             continue;
         }
@@ -53,7 +58,14 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
         let of = if several { format!(" of {}", plain(&plan.variant)) } else { String::new() };
         sections.push(section(&format!("Offered load{of}"), load(plan, width)));
     }
-    sections.push(section("What averages foretell", expectations(&servers, width)));
+    if uses_pool {
+        sections.push(section("What averages foretell", expectations(&servers, width)));
+    }
+    sections.push(section("Store threads", limits::threads(&all, width)));
+    sections.extend(limits::calls(&all, width).into_iter().map(|(title, text)| section(&title, text)));
+    sections.push(section("What averages foretell of the store", limits::outlook_of_store(&all, width)));
+    sections.push(section("Domain table", limits::table(&all, width)));
+    sections.push(section("What averages foretell of the domain table", limits::outlook_of_domains(&all, width)));
     sections.push(section("Assumptions", assumptions(&all).text(width)));
     for text in sections.iter().filter(|text| !text.is_empty()) {
         out.push('\n');
@@ -87,6 +99,24 @@ fn cluster_text(cluster: &ClusterPlan) -> String {
     format!("{}: {groups}. Of the first service: {watch}.", counted(spec.nodes.len() as u64, "node"))
 }
 
+/// The machine and its registry alone.
+fn machines(plans: &[&Plan], width: usize) -> String {
+    let mut sheet = Sheet { names: plans.iter().map(|plan| plain(&plan.variant)).collect(), facts: Vec::new() };
+    let machine = |plan: &&Plan| {
+        let processors = counted(u64::from(plan.machine.processors), "processor");
+        format!("{processors}, {} MB", plan.machine.memory_mb)
+    };
+    sheet.add("server", plans.iter().map(machine).collect());
+    sheet.add("registry", plans.iter().map(registry).collect());
+    sheet.render(width)
+}
+
+fn registry(plan: &&Plan) -> String {
+    let set = plan.registry.iter().map(|(id, s)| format!("{} = {} ({})", id.value().name, s.data, s.origin()));
+    let set = set.collect::<Vec<_>>().join(", ");
+    if set.is_empty() { "empty".to_string() } else { plain(&set) }
+}
+
 /// Machine and pool, with the steps of the computation.
 fn pool(plans: &[&Plan], width: usize) -> String {
     let mut sheet = pool_facts(plans);
@@ -97,11 +127,6 @@ fn pool(plans: &[&Plan], width: usize) -> String {
         format!("{}, {} MB, {}", counted(processors, "processor"), m.memory_mb, counted(servers, "SMTP virtual server"))
     };
     sheet.facts.insert(0, ("server".into(), plans.iter().map(machine).collect()));
-    let registry = |plan: &&Plan| {
-        let set = plan.registry.iter().map(|(id, s)| format!("{} = {} ({})", id.value().name, s.data, s.origin()));
-        let set = set.collect::<Vec<_>>().join(", ");
-        if set.is_empty() { "empty".to_string() } else { plain(&set) }
-    };
     sheet.facts.insert(1, ("registry".into(), plans.iter().map(registry).collect()));
     let steps = plans.iter().map(|plan| plan.pool.steps.len()).max().unwrap_or(0);
     for at in 0..steps {
@@ -113,6 +138,15 @@ fn pool(plans: &[&Plan], width: usize) -> String {
 
 /// The load of each service at each level, in items per second and threads.
 fn load(plan: &Plan, width: usize) -> String {
+    load_with(plan, true, width)
+}
+
+/// The same of something that asks no processors.
+fn load_of(plan: &Plan, width: usize) -> String {
+    load_with(plan, false, width)
+}
+
+fn load_with(plan: &Plan, with_processors: bool, width: usize) -> String {
     let levels = levels(plan);
     let rows: Vec<usize> =
         (0..plan.classes.len()).filter(|at| levels.iter().any(|l| l.offered[*at].per_second > 0.0)).collect();
@@ -123,7 +157,12 @@ fn load(plan: &Plan, width: usize) -> String {
     if rows.is_empty() {
         out.push_str("No source has a rate of its own.\n");
     } else {
-        out.push_str(&load_table(plan, &levels, &rows).render(width));
+        let mut table = load_table(plan, &levels, &rows);
+        if !with_processors {
+            table.rows.pop();
+            table.cells.pop();
+        }
+        out.push_str(&table.render(width));
     }
     let mut notes = vec![
         "Threads = items per second x seconds of service (Erlangs): what the load would hold on average if there \

@@ -6,10 +6,13 @@
 
 mod data;
 mod elements;
+mod limits;
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
 
+use super::blocks::Blocks;
+use super::text::limits::{domains, store};
 use super::text::{agreement, cluster, facts, figures, replications};
 use super::verdict::{per_variant, sentence};
 use super::{Report, VariantReport};
@@ -45,9 +48,12 @@ pub fn html(report: &Report) -> Vec<u8> {
         facts => facts_of(report),
         notices => notices(report),
         data => Value::from_safe_string(for_script(&data)),
-        has_intervals => report.variants.iter().any(|v| !v.summary.intervals.is_empty()),
+        has_services => report.has_services(),
+        has_intervals => report.has_services() && report.variants.iter().any(|v| !v.summary.intervals.is_empty()),
         has_cluster => report.variants.iter().any(|v| v.cluster.is_some()),
-        has_replications => report.variants.iter().any(|v| v.replicated.is_some()),
+        has_replications => report.has_services() && report.variants.iter().any(|v| v.replicated.is_some()),
+        has_store => report.variants.iter().any(|v| store::found(v).is_some()),
+        has_domains => report.variants.iter().any(|v| domains::found(v).is_some()),
         starvation_after => plan.map(|plan| plan.starvation_after.to_string()),
         outcomes => outcomes(report),
         after_percentiles => sections(vec![
@@ -68,7 +74,10 @@ pub fn html(report: &Report) -> Vec<u8> {
             section("Outcomes", figures::outcomes(report)),
             section("Journeys", figures::journeys(report)),
         ]),
+        after_store => sections(of_store(report).map(|(title, blocks)| section(title, blocks)).into()),
+        after_domains => sections(of_domains(report).map(|(title, blocks)| section(title, blocks)).into()),
         last => sections(vec![
+            section("Registry", facts::other_registry(report)),
             section("Thresholds", facts::thresholds(report)),
             section("Both engines", agreement::agreements(report)),
             section("Host", facts::host(report)),
@@ -88,6 +97,22 @@ pub fn html(report: &Report) -> Vec<u8> {
     templates.add_template("page", TEMPLATE).expect("the template is well formed");
     let page = templates.get_template("page").and_then(|template| template.render(page));
     page.expect("the template asks for nothing that the page has not").into_bytes()
+}
+
+/// What is told of the store's threads behind their charts.
+fn of_store(report: &Report) -> [(&'static str, Blocks); 5] {
+    [
+        ("Threads of the store", store::threads(report)),
+        ("Calls to the store", store::calls(report)),
+        ("Lives of the Internet Mail Service", store::lives(report)),
+        ("Event log of the Internet Mail Service", store::events(report)),
+        ("perfopt.log", store::optimizer(report)),
+    ]
+}
+
+/// What is told of the domain table behind its charts.
+fn of_domains(report: &Report) -> [(&'static str, Blocks); 2] {
+    [("Domain table", domains::table(report)), ("Log of the domain table", domains::log(report))]
 }
 
 /// The name by which a link finds a section.
@@ -170,7 +195,7 @@ fn assumptions(report: &Report) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, variant};
+    use super::super::sample::{compared, on_cluster, report, variant, with_limits};
     use super::*;
     use crate::report::Origin;
     use crate::time::Nanos;
@@ -226,6 +251,40 @@ mod tests {
         assert!(clustered.contains("data-chart=\"lanes\"") && clustered.contains("id=\"event-log\""));
         let lanes = &data(&clustered)["variants"][0]["lanes"];
         assert!(lanes.as_array().is_some_and(|lanes| lanes.iter().any(|lane| lane["kind"] == "resource")));
+    }
+
+    #[test]
+    fn a_report_of_limits_alone_has_their_charts_and_none_of_the_pool() {
+        let report = report(vec![with_limits("five", 5, None), with_limits("twenty", 20, Some(8))]);
+        let page = page(&report);
+        for chart in ["store-threads", "store-waiting", "domain-memory", "domain-entries"] {
+            assert!(page.contains(&format!("data-chart=\"{chart}\"")), "{chart}");
+        }
+        for id in ["threads-of-the-store", "domain-table", "event-log-of-the-internet-mail-service", "perfopt-log"] {
+            assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+        for chart in ["percentiles", "waits", "threads", "depths", "estimates", "lanes"] {
+            assert!(!page.contains(&format!("data-chart=\"{chart}\"")), "{chart}");
+        }
+        for id in ["pool", "ends", "outcomes", "waits-for-a-thread"] {
+            assert!(!page.contains(&format!("id=\"{id}\"")), "{id}");
+        }
+        let data = data(&page);
+        let (store, domains) = (&data["variants"][0]["store"], &data["variants"][1]["domains"]);
+        let length = |own: &serde_json::Value, key: &str| own[key].as_array().expect("a list").len();
+        assert!(length(store, "at") > 50 && length(store, "at") == length(store, "outbound"));
+        assert_eq!((&store["level"], &domains["level"]), (&5.into(), &8.into()));
+        assert_eq!(domains["away"], serde_json::json!([[400.0, 460.0]]));
+        let away: f64 = store["away"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|span| span[1].as_f64().unwrap() - span[0].as_f64().unwrap())
+            .sum();
+        let told = report.variants[0].limits.store.as_ref().unwrap().summary.away.as_secs_f64();
+        assert!((away - told).abs() < 1e-6, "{away} for {told}");
+        let without = self::page(&compared());
+        assert!(!without.contains("data-chart=\"store") && !without.contains("data-chart=\"domain"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The counters that an administrator knows, over time, as the CSV that Perfmon writes (PDH-CSV 4.0).
 //!
 //! Every variant is a machine, in a cluster every node of it. Real counters have their published names (`SMTP Server`: TechNet
-//! cc736659; `Process`); what no counter of Windows or Exchange shows is in objects whose names begin with `atqsim synthetic`. Not the
+//! cc736659; `Process`; `Memory`: KB 910932); what no counter of Windows or Exchange shows is in objects whose names begin with `atqsim synthetic`. Not the
 //! time line (`metrics`). Called by `cli`. The counters are described in `docs/files.md`.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,9 @@ use crate::ids::ClassId;
 use crate::metrics::derived::{AtOnce, at_once, in_interval, running_totals};
 use crate::metrics::intervals::ClassInterval;
 use crate::models::cluster::spec::NodeId;
+use crate::models::domain_table::Counters;
+use crate::models::samples::Samples;
+use crate::models::store::Load;
 use crate::plan::Role;
 use crate::policy::dispatch::{ClassRule, Kind};
 use crate::time::Nanos;
@@ -22,6 +25,10 @@ const NONE: &str = " ";
 /// The instance that is all instances together.
 const TOTAL: &str = "_Total";
 
+/// The object of the store's threads and of the Internet Mail Service, which had no counters that are published.
+pub const STORE: &str = "atqsim synthetic store";
+/// The object of the SMTP domain table.
+pub const DOMAINS: &str = "atqsim synthetic domain table";
 /// The object of what a service has. A pool's own is [`POOL`].
 pub const SERVICE: &str = "atqsim synthetic service";
 /// The object of a pool's counters.
@@ -52,6 +59,52 @@ pub const OF_SERVICE: [(&str, Shows); 8] = [
     ("Gave Up/sec", Shows::Rate(|class| class.outcomes.gave_up)),
 ];
 
+/// Counters of the store's threads: object, name, and the value of a moment.
+pub const OF_STORE: [(&str, &str, At); 6] = [
+    (STORE, "Max Threads", |variant, _| Some(u64::from(variant.plan.limits.store.as_ref()?.spec.threads.max))),
+    (STORE, "Threads In Use", |variant, at| Some(u64::from(store_at(variant, at)?.in_use))),
+    (STORE, "Calls Waiting", |variant, at| Some(store_at(variant, at)?.line)),
+    (STORE, "Internet Mail Service Inbound Backlog", |variant, at| Some(store_at(variant, at)?.inbound)),
+    (STORE, "Internet Mail Service Outbound Backlog", |variant, at| Some(store_at(variant, at)?.outbound)),
+    (STORE, "Internet Mail Service Logged On", logged_on),
+];
+
+/// Counters of the domain table; the first two are those of KB 910932.
+pub const OF_DOMAINS: [(&str, &str, At); 5] = [
+    ("Memory", "Available Bytes", |variant, at| Some(domains_at(variant, at)?.available_bytes)),
+    ("Process(inetinfo)", "Working Set", |variant, at| Some(domains_at(variant, at)?.working_set_bytes)),
+    (DOMAINS, "Entries Live", |variant, at| Some(domains_at(variant, at)?.live)),
+    (DOMAINS, "Entries Dead", |variant, at| Some(domains_at(variant, at)?.dead)),
+    (DOMAINS, "Messages Queued", |variant, at| Some(domains_at(variant, at)?.queued)),
+];
+
+/// The value of a limit's counter at a moment; `None` where there is none.
+pub type At = fn(&VariantReport, Nanos) -> Option<u64>;
+
+/// The curve's value at a moment or the last before it.
+fn at_or_before<T: Copy>(samples: &Samples<T>, at: Nanos) -> Option<T> {
+    let values = samples.values();
+    let before = values.partition_point(|(time, _)| *time <= at);
+    Some(values.get(before.checked_sub(1)?)?.1)
+}
+
+fn store_at(variant: &VariantReport, at: Nanos) -> Option<Load> {
+    at_or_before(&variant.limits.store.as_ref()?.summary.samples, at)
+}
+
+fn domains_at(variant: &VariantReport, at: Nanos) -> Option<Counters> {
+    let summary = &variant.limits.domains.as_ref()?.summary;
+    if at >= summary.end { Some(summary.at_the_end) } else { at_or_before(&summary.samples, at) }
+}
+
+fn logged_on(variant: &VariantReport, at: Nanos) -> Option<u64> {
+    let store = variant.limits.store.as_ref()?;
+    // Beyond the entries that are kept nobody knows.
+    let is_known = store.summary.events_dropped == 0 || store.summary.events.last().is_some_and(|last| at <= last.at);
+    let away = store.times_away().iter().any(|(from, until)| *from <= at && at < *until);
+    is_known.then_some(u64::from(!away))
+}
+
 fn served(class: &ClassInterval) -> u64 {
     class.outcomes.served
 }
@@ -77,6 +130,8 @@ pub enum Shows {
     Live,
     /// Threads that may exist.
     PoolSize,
+    /// What a limit beside the pool has.
+    Limit(At),
 }
 
 /// A column.
@@ -110,7 +165,7 @@ pub fn perfmon_csv(report: &Report) -> Vec<u8> {
     for time in times {
         let values = counters.iter().map(|counter| {
             let sample = samples[counter.variant].binary_search(&time).ok();
-            sample.and_then(|at| counter.value(&report.variants[counter.variant], at)).unwrap_or(NONE.to_string())
+            sample.and_then(|at| counter.value(&report.variants[counter.variant], at, time)).unwrap_or(NONE.to_string())
         });
         let stamp = stamp(report.began() + time);
         rows.write_record(std::iter::once(stamp).chain(values)).expect("all rows are as long");
@@ -118,9 +173,16 @@ pub fn perfmon_csv(report: &Report) -> Vec<u8> {
     rows.into_inner().expect("memory takes what is written")
 }
 
-/// When a variant is sampled: at the moments of its time line, and at its end.
+/// When a variant is sampled: at the moments of its time line (where no service uses the pool, at those of the limits'
+/// curves), and at its end.
 fn samples(variant: &VariantReport) -> Vec<Nanos> {
     let mut times: Vec<Nanos> = variant.summary.timeline.iter().map(|moment| moment.at).collect();
+    if variant.plan.classes.is_empty() {
+        let store = variant.limits.store.iter().flat_map(|store| store.summary.samples.values()).map(|(at, _)| *at);
+        let domains = variant.limits.domains.iter().flat_map(|own| own.summary.samples.values()).map(|(at, _)| *at);
+        let all: BTreeSet<Nanos> = store.chain(domains).filter(|at| *at < variant.summary.end).collect();
+        times = all.into_iter().collect();
+    }
     if times.last().is_none_or(|last| *last < variant.summary.end) {
         times.push(variant.summary.end);
     }
@@ -134,6 +196,22 @@ fn stamp(at: Nanos) -> String {
 }
 
 fn counters(report: &Report, at: usize) -> Vec<Counter> {
+    let mut found = if report.variants[at].plan.classes.is_empty() { Vec::new() } else { of_the_pool(report, at) };
+    let variant = &report.variants[at];
+    let of_store = if variant.limits.store.is_some() { &OF_STORE[..] } else { &[] };
+    let of_domains = if variant.limits.domains.is_some() { &OF_DOMAINS[..] } else { &[] };
+    found.extend(of_store.iter().chain(of_domains).map(|(object, name, value)| Counter {
+        variant: at,
+        path: format!("\\\\{}\\{object}\\{name}", machine(report, at)),
+        classes: Vec::new(),
+        shows: Shows::Limit(*value),
+        node: None,
+        totals: Vec::new(),
+    }));
+    found
+}
+
+fn of_the_pool(report: &Report, at: usize) -> Vec<Counter> {
     let variant = &report.variants[at];
     let machines: Vec<(String, Option<NodeId>)> = match variant.on_cluster() {
         None => vec![(machine(report, at), None)],
@@ -245,7 +323,10 @@ fn about(variant: &VariantReport, classes: &[ClassId], queue: Option<&str>) -> V
 
 impl Counter {
     /// The sample, as it stands in the file; `None` where there is none.
-    fn value(&self, variant: &VariantReport, sample: usize) -> Option<String> {
+    fn value(&self, variant: &VariantReport, sample: usize, at: Nanos) -> Option<String> {
+        if let Shows::Limit(value) = self.shows {
+            return Some(Cell::from(value(variant, at)?).text());
+        }
         let summary = &variant.summary;
         let moment = summary.timeline.get(sample);
         let time = moment.map_or(summary.end, |moment| moment.at);
@@ -263,6 +344,7 @@ impl Counter {
                 let interval = summary.intervals.get(sample.checked_sub(1)?)?;
                 interval.per_second(in_interval(interval, &here, of)).into()
             }
+            Shows::Limit(_) => return None,
             Shows::Total(_) => match sample.checked_sub(1) {
                 None => 0.into(),
                 Some(ended) => (*self.totals.get(ended)?).into(),

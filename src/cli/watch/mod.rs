@@ -88,6 +88,10 @@ pub(super) fn watch(args: &WatchArgs, colour: Colour) -> anyhow::Result<Exit> {
         }
     };
     let Some(plans) = load::plans(&args.file, &args.changes, None) else { return Ok(Exit::BadInput) };
+    if let Some(problem) = nothing_to_show(&args.file, &plans) {
+        load::show(&[problem]);
+        return Ok(Exit::BadInput);
+    }
     let kind = if args.engine == Engine::Virtual { EngineKind::Virtual } else { EngineKind::Threads };
     let called_off = catch_signals()?;
     let on_terminal = std::io::stdout().is_terminal() && !args.plain && !is_dumb();
@@ -112,6 +116,14 @@ pub(super) fn watch(args: &WatchArgs, colour: Colour) -> anyhow::Result<Exit> {
     }
     drop(terminal);
     report(&all, early)
+}
+
+/// Why there is nothing to look at: the screen shows the pool and its services, and there may be none.
+fn nothing_to_show(file: &str, plans: &[Plan]) -> Option<Problem> {
+    let none = plans.iter().any(|plan| plan.classes.is_empty());
+    let message = "has no service of the pool, and watch shows nothing else";
+    let remedy = "use `atqsim run` or `atqsim compare`: their reports tell of [store] and [domains]";
+    none.then(|| Problem::error(Place::Named(file.to_string()), message, remedy))
 }
 
 /// Runs one variant. The answer also says what ended with it, and whether it ended before its time.

@@ -25,6 +25,7 @@ const PLAIN: RegistryValue = RegistryValue {
     meaning: "",
     source: "",
     modelled: false,
+    limit: None,
 };
 
 /// Every registry value that the published texts name with its key, in the order of [`ValueId`].
@@ -182,6 +183,7 @@ pub static TABLE: &[RegistryValue] = &[
         unit: "entries",
         meaning: "domain entries with no more use; the KB sets 1000, and does nothing while the value is absent",
         source: "KB 910932",
+        limit: Some("[domains]"),
         ..PLAIN
     },
     RegistryValue {
@@ -233,6 +235,7 @@ pub static TABLE: &[RegistryValue] = &[
         unit: "threads",
         meaning: "threads of the information store; too few and the Internet Mail Connector cannot log on",
         source: "Q169686, Q156063; the alias and 50: Q257252",
+        limit: Some("[store]"),
         ..PLAIN
     },
     RegistryValue {
@@ -253,6 +256,7 @@ pub static TABLE: &[RegistryValue] = &[
         unit: "threads",
         meaning: "threads for the store's own work; raise with Max Threads",
         source: "Q257252, Q156063, Q282115",
+        limit: Some("[store]"),
         ..PLAIN
     },
     RegistryValue {
@@ -263,6 +267,7 @@ pub static TABLE: &[RegistryValue] = &[
         unit: "threads",
         meaning: "created for a gateway at its logon, from MTA to MTS-OUT",
         source: "Q257252, Q282115, Q234065",
+        limit: Some("[store]"),
         ..PLAIN
     },
     RegistryValue {
@@ -273,6 +278,7 @@ pub static TABLE: &[RegistryValue] = &[
         unit: "threads",
         meaning: "created for a gateway at its logon, from MTS-IN to MTA",
         source: "Q257252, Q282115, Q234065",
+        limit: Some("[store]"),
         ..PLAIN
     },
     RegistryValue {

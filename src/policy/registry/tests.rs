@@ -41,6 +41,9 @@ fn each_row_stands_at_its_id_and_no_two_are_the_same() {
     }
     assert_eq!(TABLE.len(), ValueId::Imap4MaxBufferSize as usize + 1);
     assert_eq!(TABLE.iter().filter(|value| value.modelled).count(), 6);
+    let of_limits: Vec<&str> = TABLE.iter().filter_map(|value| value.limit).collect();
+    assert_eq!(of_limits, ["[domains]", "[store]", "[store]", "[store]", "[store]"]);
+    assert!(TABLE.iter().all(|value| !value.modelled || value.limit.is_none()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::super::json::cluster::{Lane, lanes};
 use super::super::text::replications::{MAIN, estimates};
 use super::super::text::{active, class_id};
 use super::super::{Report, VariantReport};
+use super::limits::{OfDomains, OfStore, of_domains, of_store};
 use crate::ids::ClassId;
 use crate::metrics::intervals::ClassInterval;
 use crate::metrics::latency::PERCENTILES;
@@ -47,6 +48,8 @@ struct Variant {
     live: Vec<u32>,
     services: Vec<Option<Service>>,
     lanes: Vec<Lane>,
+    store: Option<OfStore>,
+    domains: Option<OfDomains>,
 }
 
 #[derive(Serialize, Default)]
@@ -115,6 +118,8 @@ fn variant(found: &VariantReport, names: &[&str]) -> Variant {
         live: live.take(summary.intervals.len()).collect(),
         services: names.iter().map(|name| class_id(found, name).map(|id| service(found, id))).collect(),
         lanes: found.on_cluster().map_or(Vec::new(), |(plan, found)| lanes(plan, found)),
+        store: of_store(found),
+        domains: of_domains(found),
     }
 }
 
@@ -147,7 +152,7 @@ fn service(found: &VariantReport, id: ClassId) -> Service {
 }
 
 /// Three digits after the point: a chart shows no more, and the page is half as long.
-fn short(value: f64) -> f64 {
+pub(super) fn short(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 

@@ -246,6 +246,20 @@
     return longestOf.from.map((from, at) => [clock(from), ...columns.map((column) => column(at))]);
   };
 
+  /// Draws the times of a list, each from and to, behind the lines.
+  const shade = (spans) => (u) => {
+    u.ctx.save();
+    u.ctx.fillStyle = css("--shade");
+    const [low, high] = [u.scales.x.min, u.scales.x.max];
+    spans.filter(([a, b]) => b > low && a < high).forEach(([a, b]) => {
+      const left = u.valToPos(Math.max(a, low), "x", true);
+      const right = u.valToPos(Math.min(b, high), "x", true);
+      u.ctx.fillRect(left, u.bbox.top, Math.max(1, right - left), u.bbox.height);
+    });
+    u.ctx.restore();
+  };
+  const whole = (all) => all.map((v) => v.toLocaleString("en"));
+
   const WAITS = [["median", "p50", 4, undefined], ["99th percentile", "p99", 0, undefined], ["longest", "max", 1, [7, 4]], ["oldest, waiting", "oldest", 3, [2, 3]]];
   section("waits", {
     zooms: true,
@@ -275,17 +289,7 @@
           ...time(panel.variant), yScale: { distr: 3, range: [FLOOR, top(highest)] }, yAxis: logTimes,
           ...(own?.episodes_more ? { idle: `Only the first ${own.episodes.length} starved times are shaded; ${own.episodes_more} more came later.` } : {}),
           series: (own ? lines : []).map(([label, key, tint, dashes]) => ({ label, raw: own[key], values: lifted(own[key]), colour: colour(tint), dash: dashes, format: span, points: own[key].filter((v) => v != null).length < 40 })),
-          under: (u) => {
-            u.ctx.save();
-            u.ctx.fillStyle = css("--shade");
-            const [low, high] = [u.scales.x.min, u.scales.x.max];
-            (own ? own.episodes : []).filter(([a, b]) => b > low && a < high).forEach(([a, b]) => {
-              const left = u.valToPos(Math.max(a, low), "x", true);
-              const right = u.valToPos(Math.min(b, high), "x", true);
-              u.ctx.fillRect(left, u.bbox.top, Math.max(1, right - left), u.bbox.height);
-            });
-            u.ctx.restore();
-          },
+          under: shade(own ? own.episodes : []),
         });
       });
     },
@@ -345,6 +349,65 @@
       head: ["from", ...shownVariants().flatMap((v) => shownServices().map((s) => of(v, s.name)))],
       rows: timeRows(shownVariants().flatMap((v) => shownServices().map((s) => (at) => amount(v.services[s.at]?.waiting[at])))),
     }),
+  });
+
+  // --- The limits beside the pool: curves with moments of their own, under the same zoom ---
+  const MB = 2 ** 20;
+  const megabytes = (b) => (b == null ? "–" : `${amount(b / MB)} MB`);
+  const count = (n) => (n == null ? "–" : n.toLocaleString("en"));
+  const CURVES = {
+    "store-threads": { of: "store", format: count, lines: [["threads in use", "in_use", 0]], level: "Max Threads", stepped: true },
+    "store-waiting": { of: "store", format: count, lines: [["calls in line", "line", 0], ["inbound mail", "inbound", 2], ["outbound mail", "outbound", 1, [7, 4]]], stepped: true },
+    "domain-memory": { of: "domains", format: megabytes, unit: MB, lines: [["Available Bytes", "available", 0], ["Working Set", "working_set", 1, [7, 4]]] },
+    "domain-entries": { of: "domains", format: count, lines: [["live", "live", 2], ["dead", "dead", 3]], level: "swept at" },
+  };
+  Object.entries(CURVES).forEach(([id, kind]) => {
+    const unit = kind.unit ?? 1;
+    const off = kind.lines.map(() => false);
+    const lines = () => kind.lines.filter((_, at) => !off[at]);
+    const within = (own, values) => (window_ ? values.filter((_, at) => own.at[at] >= window_[0] && own.at[at] <= window_[1]) : values);
+    section(id, {
+      zooms: true,
+      legend: (root, made) => kind.lines.forEach(([label, , tint, dashes], at) => {
+        const swatch = element("i", { class: `swatch${dashes ? " dashed" : ""}` });
+        swatch.style.background = colour(tint);
+        swatch.style.setProperty("--c", colour(tint));
+        const button = element("button", { type: "button", "aria-pressed": "true" }, swatch, label);
+        button.addEventListener("click", () => {
+          off[at] = !off[at];
+          button.setAttribute("aria-pressed", !off[at]);
+          made.draw();
+        });
+        root.append(button);
+      }),
+      draw: (panels) => {
+        const owns = panels.map((p) => p.variant[kind.of]).filter(Boolean);
+        const highest = highestOf(owns.flatMap((own) => [...lines().map(([, key]) => within(own, own[key])), kind.level ? [own.level] : []])) / unit;
+        panels.forEach((panel) => {
+          const own = panel.variant[kind.of];
+          const series = own ? lines().map(([label, key, tint, dashes]) => ({ label, raw: own[key], values: own[key].map((v) => v / unit), colour: colour(tint), dash: dashes, format: kind.format, ...(kind.stepped ? { paths: stepped() } : {}) })) : [];
+          if (own && kind.level && own.level != null) {
+            const level = own.at.map(() => own.level);
+            series.push({ label: kind.level, raw: level, values: level, colour: css("--ink"), dash: [9, 5], width: 2, format: kind.format });
+          }
+          plot(panel, {
+            ...time(panel.variant), x: own?.at ?? [0, panel.variant.end], moment: (at) => clock(own?.at[at] ?? 0),
+            ...(own?.away_more ? { idle: "The last times away are not shaded: the log keeps its first entries." } : {}),
+            yScale: { range: [0, even(highest)] }, yAxis: { values: (u, all) => (unit === MB ? all.map((v) => `${count(v)} MB`) : whole(all)) },
+            series, under: shade(own?.away ?? []),
+          });
+        });
+      },
+      table: () => {
+        const owns = shownVariants().filter((v) => v[kind.of]).map((v) => ({ v, own: v[kind.of] }));
+        const moments = owns.reduce((most, { own }) => (own.at.length > most.length ? own.at : most), []);
+        const away = (own, s) => own.away.some(([a, b]) => a <= s && s < b);
+        return {
+          head: ["at", ...owns.flatMap(({ v }) => [...kind.lines.map(([label]) => of(v, label)), of(v, "away")])],
+          rows: moments.map((s, at) => [clock(s), ...owns.flatMap(({ own }) => [...kind.lines.map(([, key]) => kind.format(own[key][at])), own.at[at] != null && away(own, own.at[at]) ? "yes" : ""])]),
+        };
+      },
+    });
   });
 
   // --- Means with their intervals ---

@@ -11,7 +11,6 @@ use super::fill::{latency, seconds};
 use super::wire::{Finite, Latency, Map};
 use crate::metrics::limits::{DomainFigures, StoreFigures};
 use crate::models::domain_table::What;
-use crate::models::store::events::Kind;
 use crate::models::store::spec::Casualties;
 use crate::models::store::{Ending, Entry, Ledger};
 use crate::plan::limits::{Caller, StorePlan, ThreadValue};
@@ -288,11 +287,7 @@ fn lives(found: &StoreFigures) -> Vec<Life> {
 fn event(entry: &Entry) -> Event {
     Event {
         at_s: seconds(entry.at),
-        kind: match entry.kind() {
-            Kind::Error => "Error",
-            Kind::Warning => "Warning",
-            Kind::Information => "Information",
-        },
+        kind: entry.kind().name(),
         source: entry.source(),
         id: entry.id(),
         category: entry.category(),

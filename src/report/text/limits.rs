@@ -107,12 +107,12 @@ fn headed(report: &Report, variant: &VariantReport, out: &mut Blocks) {
     }
 }
 
-/// How many entries a log has beyond those that are told.
-fn more(kept: usize, dropped: u64, out: &mut Blocks) {
+/// How many entries a log has beyond those that are told, and which output has them.
+fn more(kept: usize, dropped: u64, where_they_are: &str, out: &mut Blocks) {
     match kept.saturating_sub(ENTRIES_TOLD) as u64 + dropped {
         0 if kept == 0 => out.line("", "no entries"),
         0 => {}
-        more => out.line("", &format!("and {} more", count(more))),
+        more => out.line("", &format!("and {} more{where_they_are}", count(more))),
     }
 }
 

@@ -6,10 +6,12 @@ use super::super::super::blocks::Blocks;
 use super::super::super::format::{Tone, clock, count, counted, percent, plain, toned};
 use super::super::super::table::Sheet;
 use super::super::super::{Report, VariantReport};
+use super::super::figures::ABSENT;
 use super::super::names;
 use super::{ENTRIES_TOLD, bad, bytes, fact, headed, more, of_the_first_run};
 use crate::metrics::limits::DomainFigures;
 use crate::models::domain_table::What;
+use crate::plan::Plan;
 use crate::plan::limits::DomainsPlan;
 use crate::time::Nanos;
 
@@ -32,7 +34,8 @@ pub(in crate::report) fn table(report: &Report) -> Blocks {
         return Blocks::new();
     }
     let mut sheet = Sheet { names: names(report), facts: Vec::new() };
-    settings(report, &mut sheet);
+    let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
+    settings(&plans, &mut sheet);
     memory(report, &mut sheet);
     entries(report, &mut sheet);
     messages(report, &mut sheet);
@@ -42,30 +45,41 @@ pub(in crate::report) fn table(report: &Report) -> Blocks {
     out
 }
 
-/// What is installed and set.
-fn settings(report: &Report, sheet: &mut Sheet) {
-    let plan = |v: &VariantReport| v.plan.limits.domains.clone().map(|plan| (plan, v.plan.registry.clone()));
-    fact(report, sheet, "software", plan, |(plan, _)| plan.spec.software.text());
-    fact(report, sheet, "  reads the value", plan, |(plan, _)| plan.spec.software.reading().to_string());
-    fact(report, sheet, "ZombieDomainEntryThreshold", plan, |(plan, registry)| {
-        plan.threshold_set(registry).map_or_else(
+/// What is installed and set: facts of plans, which need not have been run.
+pub(in crate::report) fn settings(plans: &[&Plan], sheet: &mut Sheet) {
+    planned(plans, sheet, "software", |own, _| own.spec.software.text());
+    planned(plans, sheet, "  reads the value", |own, _| own.spec.software.reading().to_string());
+    planned(plans, sheet, "ZombieDomainEntryThreshold", |own, plan| {
+        let set = own.threshold_set(&plan.registry);
+        set.map_or_else(
             || "not added".to_string(),
             |(data, origin)| format!("{} ({})", count(data.into()), plain(&origin)),
         )
     });
-    fact(report, sheet, "  dead entries are swept", plan, |(plan, _)| match plan.spec.threshold() {
+    planned(plans, sheet, "  dead entries are swept", |own, _| match own.spec.threshold() {
         Some(threshold) => format!("once there are {}", count(threshold.into())),
         None => "never".to_string(),
     });
-    fact(report, sheet, "planned restarts", plan, |(plan, _)| match plan.spec.planned_restarts {
+    planned(plans, sheet, "planned restarts", |own, _| match own.spec.planned_restarts {
         Some(restarts) if restarts.every < Nanos::MAX => {
             format!("the first after {}, then every {}", restarts.first, restarts.every)
         }
         Some(restarts) => format!("one after {}", restarts.first),
         None => "none".to_string(),
     });
-    fact(report, sheet, "memory of the server", plan, |(plan, _)| bytes(plan.spec.memory_bytes));
-    fact(report, sheet, "  entries that fit", plan, |(plan, _)| count(plan.spec.entries_that_fit()));
+    planned(plans, sheet, "memory of the server", |own, _| bytes(own.spec.memory_bytes));
+    planned(plans, sheet, "  entries that fit", |own, _| count(own.spec.entries_that_fit()));
+}
+
+/// A fact of plans; `-` where one has no table.
+pub(in crate::report) fn planned(
+    plans: &[&Plan],
+    sheet: &mut Sheet,
+    label: &str,
+    cell: impl Fn(&DomainsPlan, &Plan) -> String,
+) {
+    let of = |plan: &&Plan| plan.limits.domains.as_ref().map_or_else(|| ABSENT.to_string(), |own| cell(own, plan));
+    sheet.add(label, plans.iter().map(of).collect());
 }
 
 /// The two counters that the KB names, and what became of the service.
@@ -135,7 +149,7 @@ pub(in crate::report) fn log(report: &Report) -> Blocks {
             let is_bad = matches!(what, What::MemoryGone | What::Stops { planned: false, .. });
             out.line(&format!("{}  ", clock(*at)), &if is_bad { toned(Tone::Bad, &text) } else { text });
         }
-        more(figures.summary.log.len(), figures.summary.log_dropped, &mut out);
+        more(figures.summary.log.len(), figures.summary.log_dropped, "; --format json has them", &mut out);
     }
     out
 }

@@ -14,6 +14,7 @@ use crate::models::store::events::Kind;
 use crate::models::store::perfopt::{LOG_FILE, Log};
 use crate::models::store::spec::Casualties;
 use crate::models::store::{Ending, Ledger};
+use crate::plan::Plan;
 use crate::plan::limits::{Caller, StorePlan};
 use crate::time::Nanos;
 
@@ -35,7 +36,8 @@ pub(in crate::report) fn threads(report: &Report) -> Blocks {
         return Blocks::new();
     }
     let mut sheet = Sheet { names: names(report), facts: Vec::new() };
-    values(report, &mut sheet);
+    let plans: Vec<&Plan> = report.variants.iter().map(|v| v.plan.as_ref()).collect();
+    values(&plans, &mut sheet);
     service(report, &mut sheet);
     let mut out = Blocks::new();
     out.sheet(sheet);
@@ -43,23 +45,26 @@ pub(in crate::report) fn threads(report: &Report) -> Blocks {
     out
 }
 
-/// How many threads there are, and why.
-fn values(report: &Report, sheet: &mut Sheet) {
-    let values = |v: &VariantReport| found(v).map(|(plan, _)| plan.thread_values(&v.plan.registry));
-    let plan = |v: &VariantReport| v.plan.limits.store.clone();
-    fact(report, sheet, "Exchange", plan, |plan| plan.spec.version.name().to_string());
+/// How many threads there are, and why: facts of plans, which need not have been run.
+pub(in crate::report) fn values(plans: &[&Plan], sheet: &mut Sheet) {
+    let mut add = |label: &str, cell: &dyn Fn(&StorePlan, &Plan) -> String| {
+        let of = |plan: &&Plan| plan.limits.store.as_ref().map_or_else(|| ABSENT.to_string(), |own| cell(own, plan));
+        sheet.add(label, plans.iter().map(of).collect());
+    };
+    add("Exchange", &|own, _| own.spec.version.name().to_string());
     for (at, id) in StorePlan::VALUES.into_iter().enumerate() {
-        fact(report, sheet, id.value().name, values, |all| {
-            format!("{} ({})", count(u64::from(all[at].data)), plain(&all[at].origin))
+        add(id.value().name, &|own, plan| {
+            let value = &own.thread_values(&plan.registry)[at];
+            format!("{} ({})", count(u64::from(value.data)), plain(&value.origin))
         });
     }
-    fact(report, sheet, "  left for calls", plan, |plan| {
-        let left = u64::from(plan.left_for_calls());
-        let text = format!("{} of {}", count(left), count(u64::from(plan.spec.threads.max)));
+    add("  left for calls", &|own, _| {
+        let left = u64::from(own.left_for_calls());
+        let text = format!("{} of {}", count(left), count(u64::from(own.spec.threads.max)));
         if left == 0 { toned(Tone::Bad, &text) } else { text }
     });
-    fact(report, sheet, "sessions by the formula", plan, |plan| {
-        format!("{} = {}", count(plan.spec.threads.sessions()), plan.sessions_worked_out())
+    add("sessions by the formula", &|own, _| {
+        format!("{} = {}", count(own.spec.threads.sessions()), own.sessions_worked_out())
     });
 }
 
@@ -222,16 +227,15 @@ pub(in crate::report) fn events(report: &Report) -> Blocks {
         headed(report, variant, &mut out);
         for entry in figures.summary.events.iter().take(ENTRIES_TOLD) {
             let kind = match entry.kind() {
-                Kind::Error => toned(Tone::Bad, "Error"),
-                Kind::Warning => "Warning".to_string(),
-                Kind::Information => "Information".to_string(),
+                Kind::Error => toned(Tone::Bad, Kind::Error.name()),
+                other => other.name().to_string(),
             };
             let id = entry.id().map(|id| format!(" {id}")).unwrap_or_default();
             let category = entry.category().map(|category| format!(" ({category})")).unwrap_or_default();
             let text = format!("{kind} {}{id}{category}: {}", entry.source(), entry.text());
             out.line(&format!("{}  ", clock(entry.at)), &text);
         }
-        more(figures.summary.events.len(), figures.summary.events_dropped, &mut out);
+        more(figures.summary.events.len(), figures.summary.events_dropped, "; --events FILE.csv has them", &mut out);
     }
     if !out.0.is_empty() {
         out.note(

@@ -1,0 +1,264 @@
+//! What the program says of limits beside the pool: text, verdict, JSON, page, files, explain, and what it refuses.
+
+#[allow(dead_code)]
+mod common;
+
+use common::{Place, parse};
+
+/// Both limits and no service of the pool. Five threads of the store of which the service holds four, and memory for 44
+/// entries of the domain table.
+const LIMITS: &str = r#"
+format = 1
+title = "Two other limits"
+seed = 7
+duration = "20m"
+[node]
+processors = 1
+memory_mb = 128
+[store]
+version = "5.0"
+restarted_after = "1m"
+[store.clients]
+call = { mean = "2s" }
+[store.inbound]
+call = { mean = "400ms" }
+[store.outbound]
+call = { mean = "400ms" }
+[domains]
+windows = "2003-sp1"
+hotfix = true
+names = { law = "uniform", count = 1000000 }
+delivery = "3s"
+entry_bytes = 1048576
+others_mb = 64
+base_working_set_mb = 16
+[load.users]
+service = "store.clients"
+rate = "40/min"
+[load.from]
+service = "store.inbound"
+rate = "10/min"
+[load.to]
+service = "store.outbound"
+rate = "10/min"
+[load.newsletter]
+service = "domains"
+rate = "10/min"
+[[variant]]
+name = "bare"
+set = { "store.optimizer" = "defaults" }
+[[variant]]
+name = "tuned"
+registry = { "Max Threads(Private+Public)" = 0x14, ZombieDomainEntryThreshold = 8 }
+"#;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("limits.toml", LIMITS);
+    place
+}
+
+#[test]
+fn the_text_tells_both_limits_and_nothing_of_the_pool() {
+    let ran = place().run("compare limits.toml --engine virtual --quiet --width 120").exits(0).prints(&[
+        "STORE THREADS",
+        "5 (left by Performance Optimizer, defaults)",
+        "20 (limits.toml:43)",
+        "17 = (((5 x 3)/4 + 25) x 3)/5 + 1",
+        "CALLS TO THE STORE",
+        "LIVES OF THE INTERNET MAIL SERVICE",
+        "EVENT LOG OF THE INTERNET MAIL SERVICE",
+        "MSExchangeIMC 4116",
+        "PERFOPT.LOG",
+        "DOMAIN TABLE",
+        "yes: the hotfix has it",
+        "LOG OF THE DOMAIN TABLE",
+        "With Max Threads 5, the Internet Mail Service shut down",
+        "with Max Threads 20, it never did",
+        "without ZombieDomainEntryThreshold, memory was gone after",
+        "with ZombieDomainEntryThreshold 8, it never was.",
+    ]);
+    for never in
+        ["POOL", "POP3", "IMAP4", "No user sent", "threads in the pool", "ZombieDomainEntryThreshold     not set"]
+    {
+        assert!(!ran.stdout.contains(never), "`{never}` in:\n{}", ran.stdout);
+    }
+}
+
+#[test]
+fn one_variant_real_threads_and_several_runs_are_told_as_well() {
+    let place = place();
+    place.run("run limits.toml --quiet --duration 2m --set speed=240").exits(0).prints(&["STORE THREADS", "VERDICT"]);
+    place.run("run limits.toml --quiet --engine virtual --variant tuned").exits(0).prints(&[
+        "With Max Threads 20, the Internet Mail Service never shut down; with",
+        "memory was never gone in 20 min 00 s",
+    ]);
+    place
+        .run("compare limits.toml --quiet --engine virtual --replications 3")
+        .exits(0)
+        .prints(&["Of several runs this is the first.", "In the first of 3 runs, with Max Threads 5,"]);
+}
+
+#[test]
+fn the_json_has_both_limits_with_everything_accounted_for() {
+    let ran = place().run("compare limits.toml --engine virtual --quiet --format json").exits(0);
+    let report = parse(&ran.stdout);
+    let (bare, tuned) = (&report["variants"][0], &report["variants"][1]);
+    assert_eq!((&bare["verdict"]["state"], &tuned["verdict"]["state"]), (&"failed".into(), &"healthy".into()));
+    assert_eq!(tuned["verdict"]["settings"], "with Max Threads 20 and with ZombieDomainEntryThreshold 8");
+    assert!(bare["services"].as_object().unwrap().is_empty());
+    let store = &bare["store"];
+    assert_eq!(store["threads"]["max"]["data"], 5);
+    assert_eq!(store["threads"]["left_for_calls"], 1);
+    assert!(store["optimizer"]["log"].as_str().unwrap().contains("0x20 -> 0x5\r\n"));
+    assert!(tuned["store"]["optimizer"].is_null());
+    for (name, calls) in store["calls"].as_object().unwrap() {
+        let parts = ["done", "set_aside", "gave_up", "refused", "in_service", "waiting"];
+        let sum: u64 = parts.iter().map(|part| calls[part].as_u64().unwrap()).sum();
+        assert_eq!(calls["arrived"], sum, "{name}");
+        assert!(calls["wait_us"]["p50"].as_f64() <= calls["wait_us"]["max"].as_f64(), "{name}");
+    }
+    let stopped: Vec<f64> =
+        store["lives"].as_array().unwrap().iter().filter_map(|life| life["stopped_s"].as_f64()).collect();
+    assert_eq!(store["shutdowns"], stopped.len());
+    assert_eq!(store["first_shutdown_s"].as_f64(), stopped.first().copied());
+    let of = |id: u64| store["events"].as_array().unwrap().iter().filter(|event| event["id"] == id).count() as u64;
+    assert_eq!((store["in_bad"].as_u64(), store["in_archive"].as_u64()), (Some(of(4116)), Some(of(4117))));
+    assert_eq!(store["refreshes"], of(3039));
+    assert_eq!(store["shutdowns"], of(4102));
+    let domains = &bare["domains"];
+    let sum = |parts: &[&str]| parts.iter().map(|part| domains[*part].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(domains["messages"], sum(&["sent", "refused_no_memory", "refused_away", "refused_name", "queued"]));
+    assert_eq!(domains["created"], sum(&["swept", "forgotten", "live", "dead"]));
+    assert_eq!((&domains["entries_that_fit"], &domains["most_entries"]), (&44.into(), &44.into()));
+    assert_eq!(domains["least_available_bytes"], 4 * 1024 * 1024);
+    assert_eq!(domains["largest_working_set_bytes"], (16 + 44) * 1024 * 1024);
+    assert_eq!(tuned["domains"]["most_dead"], 8);
+    assert!(tuned["domains"]["memory_gone_at_s"].is_null() && !domains["memory_gone_at_s"].is_null());
+}
+
+#[test]
+fn perfmons_counters_are_the_curves() {
+    let place = place();
+    place
+        .run("compare limits.toml --engine virtual --quiet --format json --output report.json --perfmon perfmon.csv")
+        .exits(0);
+    let report = parse(&place.read("report.json"));
+    let mut reader = csv::Reader::from_path(place.path("perfmon.csv")).unwrap();
+    let columns: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert!(!columns.iter().any(|column| column.contains("ATQ") || column.contains("Thread Count")), "{columns:?}");
+    let column = |path: &str| columns.iter().position(|column| column == path).unwrap_or_else(|| panic!("no {path}"));
+    for (at, variant) in ["bare", "tuned"].into_iter().enumerate() {
+        let limits = &report["variants"][at];
+        for (path, limit, curve) in [
+            (r"Memory\Available Bytes", "domains", "available_bytes"),
+            (r"Process(inetinfo)\Working Set", "domains", "working_set_bytes"),
+            (r"atqsim synthetic domain table\Entries Dead", "domains", "dead"),
+            (r"atqsim synthetic domain table\Entries Live", "domains", "live"),
+            (r"atqsim synthetic store\Threads In Use", "store", "threads_in_use"),
+            (r"atqsim synthetic store\Calls Waiting", "store", "calls_in_line"),
+            (r"atqsim synthetic store\Internet Mail Service Outbound Backlog", "store", "outbound"),
+        ] {
+            let at = column(&format!(r"\\{variant}\{path}"));
+            let curve = limits[limit]["curves"][curve].as_array().unwrap();
+            assert_eq!(rows.len(), curve.len() + 1, "the curve's moments and the end");
+            for (row, value) in rows.iter().zip(curve) {
+                assert_eq!(row[at], value.to_string(), "{path} at {}", &row[0]);
+            }
+        }
+        let last = rows.last().unwrap();
+        let available = &last[column(&format!(r"\\{variant}\Memory\Available Bytes"))];
+        assert_eq!(available, limits["domains"]["available_bytes"].to_string());
+        assert_eq!(&last[0], "04/28/2005 00:20:00.000");
+    }
+    let logged_on = column(r"\\bare\atqsim synthetic store\Internet Mail Service Logged On");
+    let away = rows.iter().filter(|row| &row[logged_on] == "0").count() as f64 / rows.len() as f64;
+    let told = report["variants"][0]["store"]["away_percent"].as_f64().unwrap() / 100.0;
+    assert!((away - told).abs() < 0.05, "{away} of the samples, {told} of the time");
+}
+
+#[test]
+fn the_files_of_the_pool_are_empty_and_the_others_tell_the_limits() {
+    let place = place();
+    let ran = place
+        .run(
+            "compare limits.toml --engine virtual --quiet --summary summary.csv --series series.csv --hlog a.hlog --events \
+             events.csv --perfetto trace.pftrace --report page.html",
+        )
+        .exits(0);
+    assert_eq!(place.read("series.csv").lines().count(), 1, "the head");
+    assert!(place.read("summary.csv").lines().count() <= 1);
+    assert!(place.read("a.hlog").lines().all(|line| line.starts_with('#') || line.starts_with("\"StartTimestamp\"")));
+    let events = place.read("events.csv");
+    assert!(events.contains("MSExchangeIMC,4094,Internal Processing,") && events.contains("tuned,"), "{events}");
+    let page = place.read("page.html");
+    for chart in ["store-threads", "store-waiting", "domain-memory", "domain-entries"] {
+        assert!(page.contains(&format!("data-chart=\"{chart}\"")), "{chart}");
+    }
+    for chart in ["percentiles", "waits", "threads", "depths"] {
+        assert!(!page.contains(&format!("data-chart=\"{chart}\"")), "{chart}");
+    }
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+    place.run("run limits.toml --engine virtual --events events.csv --quiet").exits(0);
+}
+
+#[test]
+fn explain_works_out_what_averages_say() {
+    let ran = place().run("explain limits.toml").exits(0).quiet().prints(&[
+        "SERVER",
+        "STORE THREADS",
+        "20 (limits.toml:43)",
+        "CALLS TO THE STORE",
+        "store.clients",
+        "WHAT AVERAGES FORETELL OF THE STORE",
+        "Too few: calls ask for 1.5 threads on average, and 1 is left",
+        "Enough on average: calls ask for 1.5 threads, and 16 are left",
+        "DOMAIN TABLE",
+        "Nothing is swept. It takes about 44.0 messages",
+        "Dead entries are swept once there are 8",
+        "store.call_patience",
+        "domains.entry_bytes",
+    ]);
+    for never in ["heavy queue", "Server and pool", "is starved", "NaN"] {
+        assert!(!ran.stdout.contains(never), "`{never}` in:\n{}", ran.stdout);
+    }
+    // The shipped scenario: about as long as a run of it takes.
+    place().run("explain kb910932").exits(0).prints(&[
+        "It takes about 1,280,000 messages",
+        "749,568",
+        "after about 35 h 39 min",
+    ]);
+}
+
+#[test]
+fn watch_refuses_what_it_cannot_show() {
+    place().run("watch limits.toml --engine virtual").exits(2).says(&[
+        "has no service of the pool",
+        "atqsim run",
+        "[store]",
+    ]);
+}
+
+#[test]
+fn the_registry_says_which_limit_uses_a_value() {
+    let place = place();
+    place
+        .run("registry")
+        .exits(0)
+        .prints(&["used where a scenario has [store]", "used where a scenario has [domains]"]);
+    place.run("registry --format markdown").exits(0).prints(&[
+        "| Used by |",
+        "| the pool |",
+        "| `[store]` |",
+        "| `[domains]` |",
+    ]);
+    let file = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\SMTPSVC\\\
+                Queuing]\r\n\"ZombieDomainEntryThreshold\"=dword:000003e8\r\n";
+    place.write("kb.reg", file);
+    place
+        .run("registry kb.reg")
+        .exits(0)
+        .prints(&["used where a scenario has [domains]"])
+        .says(&["does not use it; a scenario with [domains] does"]);
+}
