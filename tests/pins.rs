@@ -18,9 +18,9 @@ const PINS: &[(&str, u64)] = &[
     ("kb281868-cluster", 0x18fee009df6a4f7f),
     ("cluster-lost-node", 0x0516f9dc58a4ef99),
     ("cluster-healthy", 0xb16cec45f6695251),
-    ("kb169686", 0x6c64c1061c91189f),
-    ("kb169686-values", 0xa12d70976a56f08d),
-    ("kb910932", 0x5495315697570b62),
+    ("kb169686", 0xed06754b634a7fc3),
+    ("kb169686-values", 0x2eb39698392d767d),
+    ("kb910932", 0x3dd978de9e779c86),
     ("replay-sample", 0xc96e5158fe34bf87),
 ];
 
