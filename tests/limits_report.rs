@@ -179,16 +179,23 @@ fn perfmons_counters_are_the_curves() {
 }
 
 #[test]
+fn a_table_of_services_needs_a_service() {
+    place().run("compare limits.toml --engine virtual --summary summary.csv").exits(2).says(&[
+        "--summary summary.csv: has a row for each service of the pool, and the scenario has none",
+        "--format json",
+    ]);
+}
+
+#[test]
 fn the_files_of_the_pool_are_empty_and_the_others_tell_the_limits() {
     let place = place();
     let ran = place
         .run(
-            "compare limits.toml --engine virtual --quiet --summary summary.csv --series series.csv --hlog a.hlog --events \
+            "compare limits.toml --engine virtual --quiet --series series.csv --hlog a.hlog --events \
              events.csv --perfetto trace.pftrace --report page.html",
         )
         .exits(0);
     assert_eq!(place.read("series.csv").lines().count(), 1, "the head");
-    assert!(place.read("summary.csv").lines().count() <= 1);
     assert!(place.read("a.hlog").lines().all(|line| line.starts_with('#') || line.starts_with("\"StartTimestamp\"")));
     let events = place.read("events.csv");
     assert!(events.contains("MSExchangeIMC,4094,Internal Processing,") && events.contains("tuned,"), "{events}");

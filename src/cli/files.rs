@@ -80,7 +80,7 @@ fn window(text: &str) -> Result<(Nanos, Nanos), String> {
 const KINDS: &[Kind] = &[
     Kind { keep: Keep::Figures, ..Kind::new("--report", |files| &files.report, html) },
     Kind { keep: Keep::Distributions, ..Kind::new("--hlog", |files| &files.hlog, hlog) },
-    Kind::new("--summary", |files| &files.summary, summary_csv),
+    Kind { unfit: no_services, ..Kind::new("--summary", |files| &files.summary, summary_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--series", |files| &files.series, series_csv) },
     Kind { keep: Keep::Figures, ..Kind::new("--perfmon", |files| &files.perfmon, perfmon_csv) },
     Kind { unfit: no_optimizer, ..Kind::new("--perfopt", |files| &files.perfopt, perfopt_log) },
@@ -182,6 +182,12 @@ fn no_events(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
     let none = plans.iter().all(|plan| plan.cluster.is_none() && plan.limits.store.is_none());
     let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has none";
     none.then_some((message, "leave it out, or run a scenario with [cluster] or [store]"))
+}
+
+fn no_services(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
+    let none = plans.iter().all(|plan| plan.classes.is_empty());
+    let message = "has a row for each service of the pool, and the scenario has none";
+    none.then_some((message, "leave it out: --format json has the figures of other limits"))
 }
 
 fn no_optimizer(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
