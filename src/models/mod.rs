@@ -2,9 +2,10 @@
 //!
 //! Pure: a model is told a stimulus and answers with effects and with the next moment at which it wants to be told the
 //! time. No clock, no thread, no lock, no file, no random draw; never the policy, an engine or another model. Called by
-//! `engine`, which carries the effects out; no engine drives `store` and `domain_table` yet.
+//! `engine`, which carries the effects out; no engine drives `store`, `domain_table` and `transport` yet.
 
 pub mod cluster;
 pub mod domain_table;
 pub mod samples;
 pub mod store;
+pub mod transport;
