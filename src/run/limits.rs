@@ -9,6 +9,7 @@ use super::EngineKind;
 use crate::engine::{EngineError, Interrupt, Options, RunOutput, limits, threaded, virtual_time};
 use crate::metrics::limits::LimitFigures;
 use crate::plan::Plan;
+use crate::time::Nanos;
 
 /// Runs both.
 pub(super) fn together(
@@ -17,11 +18,12 @@ pub(super) fn together(
     options: &Options<'_>,
 ) -> Result<(RunOutput, LimitFigures), EngineError> {
     if plan.limits.is_empty() || engine == EngineKind::Virtual || options.control.is_some() {
-        let output = match engine {
+        let mut output = match engine {
             EngineKind::Threads => threaded::run(plan, options),
             EngineKind::Virtual => virtual_time::run(plan, options),
         }?;
-        let figures = beside(plan, &output)?;
+        let reached = |now| options.progress.iter().for_each(|progress| progress(now));
+        let figures = beside(plan, &mut output, &options.interrupt, &reached)?;
         return Ok((output, figures));
     }
     let stop = Interrupt::default();
@@ -37,10 +39,26 @@ pub(super) fn together(
     })
 }
 
-/// The limits of a run whose pool has been run: in virtual time, to where it came.
+/// The limits of a run whose pool has been run: in virtual time, to where it came. An interrupt that ends them interrupts the
+/// run, which ends there if nothing else is in it.
 ///
 /// # Errors
 /// As [`limits::in_virtual_time`].
-pub(super) fn beside(plan: &Plan, output: &RunOutput) -> Result<LimitFigures, EngineError> {
-    limits::in_virtual_time(plan, output.summary.end, &Interrupt::default())
+pub(super) fn beside(
+    plan: &Plan,
+    output: &mut RunOutput,
+    interrupt: &Interrupt,
+    progress: &dyn Fn(Nanos),
+) -> Result<LimitFigures, EngineError> {
+    // Where the pool was interrupted its end is theirs, and is to be reached.
+    let unset = Interrupt::default();
+    let interrupt = if output.interrupted { &unset } else { interrupt };
+    let (figures, reached) = limits::in_virtual_time(plan, output.summary.end, interrupt, progress)?;
+    if reached < output.summary.end {
+        output.interrupted = true;
+        if plan.classes.is_empty() {
+            output.summary.end = reached;
+        }
+    }
+    Ok(figures)
 }

@@ -115,6 +115,8 @@ fn one(
         let result = virtual_time::run(&plan, &engine);
         listeners.end(&plan, result.as_ref().ok());
         let mut output = result.map_err(|error| (plan.variant.clone(), error))?;
+        let limits = limits::beside(&plan, &mut output, &options.interrupt, &|_| ());
+        let limits = limits.map_err(|error| (plan.variant.clone(), error))?;
         if output.interrupted && !output.out_of_events {
             return Ok(None);
         }
@@ -122,7 +124,6 @@ fn one(
         kept.figures.push(run_figures(&output.summary));
         kept.violations.push(output.summary.violations.clone());
         kept.panics.push(output.panics);
-        let limits = limits::beside(&plan, &output).map_err(|error| (plan.variant.clone(), error))?;
         kept.limits.push(limits.listed());
         kept.violations.last_mut().into_iter().for_each(|all| all.extend(limits.violations()));
         kept.clusters.push(cluster_figures(&plan, &output));

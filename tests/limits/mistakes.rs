@@ -81,6 +81,9 @@ fn what_leaves_no_store_or_no_memory_is_told() {
         &format!("[registry]\n\"Max Threads(Private+Public)\" = 3\n[store]\nthreads_per_call = 4\n{load}"),
         &["no call would ever begin"],
     );
+    // At the line of the value that is wrong.
+    let gateway = format!("[registry]\n\"Gateway In Threads\" = 2000000\n\"Max Threads(Private+Public)\" = 5\n{load}");
+    every(&gateway, &["a.toml:7:24: Gateway In Threads is 2000000"]);
     let mail = "[load.a]\nservice = \"domains\"\nrate = 1\n";
     every(&format!("[domains]\nnames = {{ count = 5 }}\nothers_mb = 2000\n{mail}"), &["leaves no room for one"]);
     every(&format!("[domains]\nnames = {{ count = 5 }}\nentry_bytes = 1\n{mail}"), &["are kept here"]);

@@ -1,9 +1,13 @@
 //! Limits beside a pool that works: neither knows of the other, on either engine.
 
+use std::sync::atomic::Ordering;
+
+use atqsim::engine::Interrupt;
 use atqsim::metrics::Summary;
 use atqsim::metrics::limits::LimitFigures;
 use atqsim::plan::Plan;
-use atqsim::run::{EngineKind, Replications, RunOptions, Silent, replicate, run};
+use atqsim::run::{EngineKind, Progress, Replications, RunOptions, Silent, replicate, run};
+use atqsim::time::Nanos;
 
 use super::super::plans;
 
@@ -90,4 +94,36 @@ fn several_runs_tell_the_limits_of_the_first_and_estimates_over_all() {
     let told = many.variants[0].limits_over_runs.iter().find(|one| one.name == "store.shutdowns").expect("it is told");
     assert!((told.estimate.mean - shutdowns.iter().sum::<f64>() / 3.0).abs() < 1e-9, "{shutdowns:?}");
     assert_eq!(told.most, shutdowns.into_iter().fold(0.0, f64::max));
+}
+
+/// Ends the run as soon as it is told of a moment.
+struct Impatient(Interrupt);
+
+impl Progress for Impatient {
+    fn begins(&self, _: usize, _: &Plan) {}
+    fn reached(&self, _: usize, now: Nanos) {
+        if now > Nanos::ZERO {
+            self.0.0.store(true, Ordering::Relaxed);
+        }
+    }
+    fn ends(&self, _: usize) {}
+    fn together(&self, _: &'static str, _: usize, _: usize) {}
+}
+
+#[test]
+fn an_interrupt_ends_limits_that_are_alone_and_the_report_says_how_far_they_came() {
+    let head = "format = 1\ntitle = \"Long\"\nduration = \"10y\"\n[node]\nprocessors = 1\n";
+    for (part, calls) in [(STORE, true), (DOMAINS, false)] {
+        let plans = plans(&format!("{head}{part}"));
+        let impatient = Impatient(Interrupt::default());
+        let options =
+            RunOptions { engine: EngineKind::Virtual, interrupt: impatient.0.clone(), ..RunOptions::default() };
+        let variant = run(&plans, &options, &impatient).report.expect("it ran").variants.remove(0);
+        assert!(variant.interrupted && variant.summary.end < plans[0].duration, "{}", variant.summary.end);
+        let end = match calls {
+            true => variant.limits.store.expect("a store").summary.end,
+            false => variant.limits.domains.expect("a table").summary.end,
+        };
+        assert_eq!(end, variant.summary.end);
+    }
 }

@@ -41,30 +41,43 @@ trait Limit {
 /// How often an interrupt is looked at, in events.
 const LOOK_AROUND: u64 = 4_096;
 
-/// Runs the limits of a plan in virtual time until `end`.
+/// Runs the limits of a plan in virtual time until `end`, or to where an interrupt ends them: the second answer is how far
+/// all of them came. `progress` is told the emulated time now and then, of one limit after the other.
 ///
 /// # Errors
 /// [`EngineError::Load`], [`EngineError::TimeStandsStill`].
-pub fn in_virtual_time(plan: &Plan, end: Nanos, interrupt: &Interrupt) -> Result<LimitFigures, EngineError> {
-    let mut figures = LimitFigures::default();
+pub fn in_virtual_time(
+    plan: &Plan,
+    end: Nanos,
+    interrupt: &Interrupt,
+    progress: &dyn Fn(Nanos),
+) -> Result<(LimitFigures, Nanos), EngineError> {
+    let (mut figures, mut all) = (LimitFigures::default(), end);
     if let Some(store) = &plan.limits.store {
         let mut run = StoreRun::new(store, plan.seed, end)?;
-        let reached = drive(&mut run, end, interrupt)?;
+        let reached = drive(&mut run, end, interrupt, progress)?;
+        all = all.min(reached);
         figures.store = Some(run.close(reached));
     }
     if let Some(domains) = &plan.limits.domains {
         let mut run = DomainsRun::new(domains, plan.seed, end)?;
-        let reached = drive(&mut run, end, interrupt)?;
+        let reached = drive(&mut run, end, interrupt, progress)?;
+        all = all.min(reached);
         figures.domains = Some(run.close(reached));
     }
-    Ok(figures)
+    Ok((figures, all))
 }
 
 /// Events in one moment after which time stands still for good.
 const STILL_MOST: u64 = 10_000_000;
 
 /// Drives a limit until `end`, which nothing reaches; the answer is how far it came.
-fn drive(limit: &mut impl Limit, end: Nanos, interrupt: &Interrupt) -> Result<Nanos, EngineError> {
+fn drive(
+    limit: &mut impl Limit,
+    end: Nanos,
+    interrupt: &Interrupt,
+    progress: &dyn Fn(Nanos),
+) -> Result<Nanos, EngineError> {
     // By end, in the order of their beginning.
     let mut ends: BTreeMap<(Nanos, u64), u64> = BTreeMap::new();
     let (mut calls, mut events, mut begun) = (Vec::new(), 0_u64, 0_u64);
@@ -81,8 +94,11 @@ fn drive(limit: &mut impl Limit, end: Nanos, interrupt: &Interrupt) -> Result<Na
             return Err(EngineError::TimeStandsStill { at: now });
         }
         now = next;
-        if events % LOOK_AROUND == 0 && interrupt.is_set() {
-            return Ok(now);
+        if events % LOOK_AROUND == 0 {
+            progress(now);
+            if interrupt.is_set() {
+                return Ok(now);
+            }
         }
         if first == next {
             let (_, id) = ends.pop_first().expect("there is a first");

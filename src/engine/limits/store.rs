@@ -46,11 +46,11 @@ impl StoreRun {
             store: Store::new(Arc::clone(&plan.spec)),
             load: Workload::new(Arc::clone(&plan.load), seed, until).map_err(EngineError::Load)?,
             plan: Arc::clone(plan),
-            items: [const { BTreeMap::new() }; 3],
+            items: Default::default(),
             next: [0; 3],
             held: BTreeMap::new(),
             begun: 0,
-            times: [const { None }; 3].map(|_: Option<()>| CallTimes::default()),
+            times: Default::default(),
             effects: Vec::new(),
             has_begun: false,
         })
@@ -73,7 +73,7 @@ impl StoreRun {
                 Effect::Begins { call, work } => {
                     let (what, item) = match number_of(work) {
                         Some((caller, number)) => {
-                            let item = self.items[caller as usize][&number];
+                            let item = self.items[caller as usize].remove(&number).expect("it waits until it begins");
                             self.times[caller as usize].wait.record(now.since(item.due));
                             (Some((caller, item)), item)
                         }
@@ -86,9 +86,6 @@ impl StoreRun {
                     self.held.insert(self.begun, Held { what, began: now, call });
                     calls.push(Call { id: self.begun, takes });
                     self.begun += 1;
-                    if let Some((caller, number)) = number_of(work) {
-                        self.items[caller as usize].remove(&number);
-                    }
                 }
                 Effect::GaveUp(ClientId(number)) => self.is_gone(Caller::Clients, number, Outcome::GaveUp, now),
                 Effect::Refused(work) => {

@@ -44,10 +44,17 @@ pub fn on_threads(plan: &Plan, interrupts: [&Interrupt; 2]) -> Result<LimitFigur
         None => None,
         Some(domains) => Some(DomainsRun::new(domains, plan.seed, plan.duration)?),
     };
+    let failed = Interrupt::default();
+    let interrupts = [interrupts[0], interrupts[1], &failed];
     std::thread::scope(|scope| {
-        let domains = domains.map(|domains| scope.spawn(|| drive(domains, 0, plan, interrupts)));
+        let domains = domains.map(|domains| scope.spawn(move || drive(domains, 0, plan, interrupts)));
         if let Some((store, size)) = store {
-            let (run, end) = drive(store, size, plan, interrupts)?;
+            let driven = drive(store, size, plan, interrupts);
+            if driven.is_err() {
+                // Ordering: Relaxed; the flag alone is the message.
+                failed.0.store(true, Ordering::Relaxed);
+            }
+            let (run, end) = driven?;
             figures.store = Some(run.close(end));
         }
         if let Some(domains) = domains {
@@ -77,7 +84,7 @@ fn drive<L: Limit + Send + 'static>(
     limit: L,
     threads: u32,
     plan: &Plan,
-    interrupts: [&Interrupt; 2],
+    interrupts: [&Interrupt; 3],
 ) -> Result<(L, Nanos), EngineError> {
     let host = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let clock = Arc::new(Clock::start(plan.speed, host));

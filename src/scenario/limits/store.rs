@@ -106,15 +106,16 @@ impl Store {
         };
         let threads = ThreadCounts::of(self.version, &registered);
         let all = [
-            ("Max Threads(Private+Public)", threads.max),
-            ("Gateway In Threads", threads.gateway_in),
-            ("Gateway Out Threads", threads.gateway_out),
+            (ValueId::StoreMaxThreads, threads.max),
+            (ValueId::GatewayInThreads, threads.gateway_in),
+            (ValueId::GatewayOutThreads, threads.gateway_out),
         ];
         let walk = root.walk;
-        for (name, count) in all {
-            if count > THREADS_MOST || (count == 0 && name.starts_with("Max")) {
+        for (id, count) in all {
+            let name = id.value().name;
+            if count > THREADS_MOST || (count == 0 && id == ValueId::StoreMaxThreads) {
                 let message = format!("{name} is {count}, and a store has 1 to {THREADS_MOST} threads");
-                let place = registry.setting(ValueId::StoreMaxThreads).map(|setting| setting.place.clone());
+                let place = registry.setting(id).map(|setting| setting.place.clone());
                 let place = place.unwrap_or_else(|| self.origin.place(&walk.source));
                 walk.note(crate::problem::Problem::error(place, message, "set a published value, like 0x14"));
                 return None;
