@@ -4,7 +4,7 @@
 //! A `Limit` knows what is due and what a call that ended means; it knows no thread and no clock. [`in_virtual_time`] keeps
 //! a calendar of the calls; [`on_threads`] has each call hold a real thread of a pool as large as the limit. In one moment
 //! calls end first, then what is due by itself happens, then new calls come, on either engine. Not the pool of the server: the
-//! limits share its clock and its seed and nothing else. Called by `run`.
+//! limits share its speed and its seed and nothing else. Called by `run`.
 
 mod domains;
 mod store;
