@@ -29,7 +29,7 @@ fn alone(c: &mut Criterion) {
         for threads in THREADS {
             group.bench_function(format!("{threads} threads"), |b| {
                 b.iter_custom(|times| {
-                    let batch = |pool: &Atq| (0..times).map(|_| throughput::timed(pool, producers, BATCH)).sum();
+                    let batch = |pool: &Atq| (0..times).map(|_| throughput::timed(pool, producers, BATCH, false)).sum();
                     board::with_pool(threads, batch)
                 });
             });

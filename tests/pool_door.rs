@@ -603,7 +603,8 @@ fn whoever_waits_for_room_may_find_that_the_thread_has_come_and_gone(calls: Call
         Ok(thread)
     };
     let builder = AtqPool::builder().calls(calls).threads(1).class_with(Class::new("a").max_waiting(0));
-    let builder = builder.class("b", Ceiling::None).idle_timeout(Some(Duration::from_micros(1)));
+    // With a bound, so that the policy is told at once and nothing lies in the inbox for whoever is told of the refusal.
+    let builder = builder.class_with(Class::new("b").max_waiting(9)).idle_timeout(Some(Duration::from_micros(1)));
     let says = move || ends.send(()).unwrap_or(());
     let builder = builder.on_thread_stop(says).spawn_threads_with(spawner);
     let pool = Arc::new(builder.build().unwrap());

@@ -18,12 +18,14 @@ pub(crate) struct Session {
     contenders: Vec<Contender>,
     rounds: usize,
     aims: Vec<Aim>,
+    /// Closures of throughput capture 64 bytes more.
+    pub(crate) large: bool,
 }
 
 impl Session {
     /// At least one round.
     pub(crate) fn new(contenders: Vec<Contender>, rounds: usize) -> Session {
-        Session { contenders, rounds: rounds.max(1), aims: Vec::new() }
+        Session { contenders, rounds: rounds.max(1), aims: Vec::new(), large: false }
     }
 
     /// Empty closures from so many producers, on each number of threads. A `batch` makes the producers wait after each
@@ -31,6 +33,9 @@ impl Session {
     pub(crate) fn throughput(&mut self, producers: u64, threads: &[usize], closures: u64, batch: Option<u64>) {
         let of = format!("{producers} producer{}", if producers == 1 { "" } else { "s" });
         let mut title = format!("Throughput: {closures} empty closures from {of}");
+        if self.large {
+            title.push_str(", each with 64 bytes");
+        }
         if let Some(batch) = batch {
             let _ = write!(title, ", in batches of {batch}");
         }
@@ -38,7 +43,8 @@ impl Session {
         let mut head = vec![String::new()];
         let mut rows: Vec<Vec<String>> = self.contenders.iter().map(|one| vec![name(one.name, one.kind)]).collect();
         for &threads in threads {
-            let work = throughput::Work { threads, producers, closures, batch: batch.unwrap_or(closures) };
+            let work =
+                throughput::Work { threads, producers, closures, batch: batch.unwrap_or(closures), large: self.large };
             let entries = take_turns(&self.contenders, self.rounds, |_, one| (one.throughput)(&work));
             head.extend([format!("{threads} thr."), "multiple".to_string()]);
             for (row, entry) in rows.iter_mut().zip(&entries) {

@@ -23,6 +23,8 @@ pub(crate) struct Work {
     pub(crate) closures: u64,
     /// Closures of a batch, after each of which the producers wait for the pool to be empty.
     pub(crate) batch: u64,
+    /// Closures capture 64 bytes more than the one word.
+    pub(crate) large: bool,
 }
 
 /// Closures per second.
@@ -31,13 +33,13 @@ pub(crate) fn run<P: Pool>(work: &Work) -> f64 {
         let batches = (work.closures / P::FEWER / work.batch).max(1);
         // If all are one batch then who is slow gets a smaller one.
         let batch = work.batch.min(work.closures / P::FEWER).max(work.producers);
-        let took: Duration = (0..batches).map(|_| timed(pool, work.producers, batch)).sum();
+        let took: Duration = (0..batches).map(|_| timed(pool, work.producers, batch, work.large)).sum();
         (batches * (batch / work.producers * work.producers)) as f64 / took.as_secs_f64()
     })
 }
 
 /// One batch from so many producers, each of which submits an equal part.
-pub(crate) fn timed<P: Pool>(pool: &P, producers: u64, closures: u64) -> Duration {
+pub(crate) fn timed<P: Pool>(pool: &P, producers: u64, closures: u64, large: bool) -> Duration {
     let each = closures / producers;
     let board = Board::wiped(each * producers);
     let ready = Barrier::new(producers as usize);
@@ -45,8 +47,17 @@ pub(crate) fn timed<P: Pool>(pool: &P, producers: u64, closures: u64) -> Duratio
         ready.wait();
         let began = Instant::now();
         for n in 0..each {
-            // One word is captured.
-            pool.run(n as usize % CLASSES, move || board.tick());
+            let class = n as usize % CLASSES;
+            if large {
+                let load = [n; 8];
+                pool.run(class, move || {
+                    std::hint::black_box(&load);
+                    board.tick();
+                });
+            } else {
+                // One word is captured.
+                pool.run(class, move || board.tick());
+            }
             if n % LOOK_EVERY == 0 {
                 while (n * producers).saturating_sub(board.ran()) > WAITING_MOST {
                     std::thread::sleep(Duration::from_micros(100));

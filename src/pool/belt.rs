@@ -9,14 +9,14 @@ use std::collections::VecDeque;
 
 use crossbeam::utils::CachePadded;
 
-use super::Job;
 use super::inbox::Doorstep;
 use super::sync::{Mutex, MutexGuard, note_pass};
+use super::task::Task;
 use crate::ids::ClassId;
 use crate::policy::dispatch::Ticket;
 
 /// Closures in the order in which they came.
-pub(super) type Line = VecDeque<(Ticket, Job)>;
+pub(super) type Line = VecDeque<(Ticket, Task)>;
 
 /// How far behind the front a thread looks for a closure whose class has room.
 const LOOKS_AT: usize = 8;
@@ -76,7 +76,7 @@ impl Belt {
     /// Step `Pass`: the thread on `seat` has ended a closure and begins the next. `None`: it has to ask, because there is
     /// none whose class has room, or its licence has ended.
     #[inline]
-    pub(super) fn pass(&self, seat: u32, licence: Licence, doorstep: &Doorstep) -> Option<(ClassId, Job)> {
+    pub(super) fn pass(&self, seat: u32, licence: Licence, doorstep: &Doorstep) -> Option<(ClassId, Task)> {
         let mut lying = self.0.lock();
         if lying.valid.0 != licence.0 || !lying.fill(doorstep) {
             return None;
@@ -143,14 +143,14 @@ impl Lying {
 
     /// Takes the oldest.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<(Ticket, Job)> {
+    pub(super) fn pop(&mut self) -> Option<(Ticket, Task)> {
         let (ticket, job) = self.line.pop_front()?;
         self.rows[ticket.class().index()].untold -= 1;
         Some((ticket, job))
     }
 
     /// What was popped last was not told after all.
-    pub(super) fn put_back(&mut self, ticket: Ticket, job: Job) {
+    pub(super) fn put_back(&mut self, ticket: Ticket, job: Task) {
         self.rows[ticket.class().index()].untold += 1;
         self.line.push_front((ticket, job));
     }
@@ -163,7 +163,7 @@ impl Lying {
 
     /// A closure behind the front, whose class is at its ceiling.
     #[inline(never)]
-    fn pop_behind(&mut self, old: ClassId) -> Option<(Ticket, Job)> {
+    fn pop_behind(&mut self, old: ClassId) -> Option<(Ticket, Task)> {
         let looked_at = self.line.iter().take(LOOKS_AT);
         let at = looked_at.map(|(ticket, _)| ticket.class()).position(|class| self.has_room(old, class))?;
         let (ticket, job) = self.line.remove(at)?;

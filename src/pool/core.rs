@@ -21,7 +21,8 @@ use super::belt::{Belt, Licence};
 use super::inbox::Doorstep;
 use super::reason::Reason;
 use super::sync::{Deadline, JoinHandle, Moment, Plant, Thread, planted};
-use super::{Calls, Ceiling, Job, Observer, Tally};
+use super::task::Task;
+use super::{Calls, Ceiling, Observer, Tally};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassRule, Decision, Decisions, Dispatch, Event, Kind, Rules, Ticket};
@@ -33,7 +34,7 @@ pub(super) enum Note {
     /// It is called: work waits, for whoever comes first.
     Called,
     /// It is to run this.
-    Run(ClassId, Job),
+    Run(ClassId, Task),
     /// It is to end.
     End,
 }
@@ -117,7 +118,7 @@ impl Errands {
 }
 
 pub(super) struct Core {
-    pub(super) dispatch: Dispatch<Job>,
+    pub(super) dispatch: Dispatch<Task>,
     pub(super) habits: Habits,
     pub(super) classes: Vec<ClassState>,
     pub(super) seats: Vec<Seat>,
@@ -183,7 +184,7 @@ pub(super) struct Core {
     pub(super) log: Option<DecisionLog>,
     on_decisions: Option<Observer>,
     answer: Answer,
-    scratch: Vec<Decision<Job>>,
+    scratch: Vec<Decision<Task>>,
 }
 
 /// The policy's answer to the last event, taken apart. It lies in the core rather than on the stack: moving it about
@@ -193,18 +194,18 @@ struct Answer {
     teller: Option<ThreadId>,
     /// The ticket of what was submitted, where it was taken in.
     ticket: Option<Ticket>,
-    given_back: Option<Job>,
+    given_back: Option<Task>,
     /// What the teller is to run.
-    mine: Option<(ClassId, Job)>,
+    mine: Option<(ClassId, Task)>,
     /// The teller is to leave.
     leaves: bool,
     create: Vec<ThreadId>,
     for_others: Vec<(ThreadId, Note)>,
 }
 
-impl Decisions<Job> for Answer {
+impl Decisions<Task> for Answer {
     #[inline(always)]
-    fn put(&mut self, decision: Decision<Job>) {
+    fn put(&mut self, decision: Decision<Task>) {
         match decision {
             Decision::Queued { ticket } => self.ticket = Some(ticket),
             Decision::Refused { job } | Decision::Left { job } => self.given_back = Some(job),
@@ -225,7 +226,7 @@ fn has_long_turns(rule: &ClassRule) -> bool {
 
 impl Core {
     /// The lock's content for a pool that does not run yet.
-    pub(super) fn new(dispatch: Dispatch<Job>, habits: Habits, classes: Vec<ClassState>, rules: &Rules) -> Core {
+    pub(super) fn new(dispatch: Dispatch<Task>, habits: Habits, classes: Vec<ClassState>, rules: &Rules) -> Core {
         let (size, runnable_limit) = (rules.pool_size.max(1), rules.runnable_limit.max(1));
         Core {
             dispatch,
@@ -283,7 +284,7 @@ impl Core {
     /// Step `Tell`: the policy hears of an event, and what it decides for others is put where they find it. What it
     /// decides for the teller is in `answer` until the next event.
     #[inline(always)]
-    fn tell(&mut self, event: Event<Job>, teller: Option<ThreadId>) {
+    fn tell(&mut self, event: Event<Task>, teller: Option<ThreadId>) {
         self.answer.teller = teller;
         self.answer.leaves = false;
         if self.log.is_some() || self.on_decisions.is_some() {
@@ -303,7 +304,7 @@ impl Core {
     }
 
     #[cold]
-    fn tell_aloud(&mut self, event: Event<Job>) {
+    fn tell_aloud(&mut self, event: Event<Task>) {
         let erased = event.erased();
         let mut decisions = std::mem::take(&mut self.scratch);
         self.dispatch.apply(event, &mut decisions);
@@ -392,7 +393,7 @@ impl Core {
     }
 
     /// Step `Submit`: the policy is told of a closure at once. It is given back where its class has no room.
-    pub(super) fn submit(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
+    pub(super) fn submit(&mut self, class: ClassId, job: Task) -> Result<Ticket, Task> {
         match self.habits.calls {
             Calls::Eager => self.submit_now(class, job),
             Calls::Throttled => {
@@ -415,7 +416,7 @@ impl Core {
         }
     }
 
-    fn submit_now(&mut self, class: ClassId, job: Job) -> Result<Ticket, Job> {
+    fn submit_now(&mut self, class: ClassId, job: Task) -> Result<Ticket, Task> {
         self.revoke();
         self.revive();
         let before = std::mem::replace(&mut self.classes[class.index()].queued_by, Reason::Submitted);
@@ -428,7 +429,7 @@ impl Core {
     }
 
     /// Takes a closure back that still waits. After a stop nothing does, and the policy's log has ended.
-    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<Job> {
+    pub(super) fn withdraw(&mut self, ticket: Ticket) -> Option<Task> {
         if self.phase == Phase::Stopped {
             return None;
         }
@@ -443,7 +444,7 @@ impl Core {
 
     /// An event that answers with nothing for the teller. After a stop the policy's work is over.
     #[inline(never)]
-    pub(super) fn change(&mut self, event: Event<Job>) {
+    pub(super) fn change(&mut self, event: Event<Task>) {
         if self.phase != Phase::Stopped {
             self.revoke();
             self.tell(event, None);
@@ -453,7 +454,7 @@ impl Core {
 
     /// Step `Arrive`: a thread that was called, or has seen the bell, or was just created, asks for work. It takes the
     /// policy's open wish as its badge; where another has taken that before, there is nothing left to do.
-    pub(super) fn arrive(&mut self, seat: u32) -> Option<(ClassId, Job)> {
+    pub(super) fn arrive(&mut self, seat: u32) -> Option<(ClassId, Task)> {
         let badge = match self.habits.calls {
             Calls::Eager => self.seats[seat as usize].badge?,
             Calls::Throttled => {
@@ -471,7 +472,7 @@ impl Core {
 
     /// Step `Finish`: a closure has ended; the thread asks for its next.
     #[inline]
-    pub(super) fn finish(&mut self, seat: u32, class: ClassId, panicked: bool) -> Option<(ClassId, Job)> {
+    pub(super) fn finish(&mut self, seat: u32, class: ClassId, panicked: bool) -> Option<(ClassId, Task)> {
         self.come_back(seat);
         self.note_end(class, panicked);
         let badge = self.seats[seat as usize].badge.expect("a thread that works has a badge");
@@ -500,7 +501,7 @@ impl Core {
     /// Where the policy has nothing that waits, and the oldest closure of the inbox may be this thread's next, it is told
     /// of the end and the submission in one step.
     #[inline]
-    fn exchange(&mut self, badge: ThreadId) -> Option<(ClassId, Job)> {
+    fn exchange(&mut self, badge: ThreadId) -> Option<(ClassId, Task)> {
         let (ticket, job) = self.take_from_belt()?;
         let class = ticket.class();
         match self.dispatch.exchange(badge, class, job) {
@@ -517,7 +518,7 @@ impl Core {
 
     /// What the policy has for a thread that asked: a closure; or its leave, to sit or to end.
     #[inline]
-    fn settle(&mut self, seat: u32, badge: ThreadId) -> Option<(ClassId, Job)> {
+    fn settle(&mut self, seat: u32, badge: ThreadId) -> Option<(ClassId, Task)> {
         let throttled = self.habits.calls == Calls::Throttled;
         loop {
             if let Some(work) = self.answer.mine.take() {
@@ -624,7 +625,7 @@ impl Core {
     }
 
     /// From now on nothing more is run: what waits is taken out, and everybody who sits is woken to end.
-    pub(super) fn stop(&mut self) -> Vec<(ClassId, Job)> {
+    pub(super) fn stop(&mut self) -> Vec<(ClassId, Task)> {
         self.revoke();
         self.phase = Phase::Stopped;
         self.credits.clear();

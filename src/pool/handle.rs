@@ -8,9 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::AtqPool;
 use super::sync::{Condvar, Deadline, Mutex};
+use super::task::Task;
 use super::worker::{self, HandedOn};
-use super::{AtqPool, Job};
 use crate::policy::dispatch::Ticket;
 
 /// Why there is no result.
@@ -85,7 +86,7 @@ impl<R> fmt::Debug for Handle<R> {
 
 impl<R: Send + 'static> Handle<R> {
     /// The closure's handle, and what the pool is to run.
-    pub(super) fn pair(work: impl FnOnce() -> R + Send + 'static) -> (Handle<R>, Job) {
+    pub(super) fn pair(work: impl FnOnce() -> R + Send + 'static) -> (Handle<R>, Task) {
         let slot = Arc::new(Slot { result: Mutex::new(None), there: Condvar::default() });
         let mut promise = Promise { slot: Arc::clone(&slot), kept: false };
         let job = move || {
@@ -102,7 +103,7 @@ impl<R: Send + 'static> Handle<R> {
                 }
             }
         };
-        (Handle { slot, ticket: None }, Box::new(job))
+        (Handle { slot, ticket: None }, Task::new(job))
     }
 }
 

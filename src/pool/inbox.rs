@@ -6,9 +6,9 @@
 
 use crossbeam::utils::CachePadded;
 
-use super::Job;
 use super::belt::Line;
 use super::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Plant, planted};
+use super::task::Task;
 use crate::ids::ClassId;
 use crate::policy::dispatch::Ticket;
 
@@ -52,7 +52,7 @@ impl Doorstep {
     /// Step `Put`: leaves a closure. `true` beside its ticket: nobody watches, so the caller has to look after it. Given
     /// back once the inbox is closed.
     #[inline]
-    pub(super) fn put(&self, class: ClassId, job: Job) -> Result<(Ticket, bool), Job> {
+    pub(super) fn put(&self, class: ClassId, job: Task) -> Result<(Ticket, bool), Task> {
         let mut inbox = self.inbox.lock();
         if !inbox.open {
             return Err(job);

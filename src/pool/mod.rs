@@ -151,6 +151,7 @@ mod inbox;
 mod reason;
 mod snapshot;
 mod sync;
+mod task;
 mod worker;
 
 pub use builder::{Builder, Calls, Ceiling, Class};
@@ -173,6 +174,7 @@ use self::belt::Belt;
 use self::core::{Core, Errands, Phase};
 use self::inbox::Doorstep;
 use self::sync::{Condvar, Deadline, Mutex, MutexGuard, Thread};
+use self::task::Task;
 use crate::ids::ClassId;
 use crate::policy::decision_log::{DecisionLog, LogLine};
 use crate::policy::dispatch::{ClassCounts, Counts, Event, Laws, Rules, Ticket};
@@ -274,7 +276,7 @@ impl AtqPool {
     /// If `class` is none of this pool's.
     #[inline]
     pub fn spawn(&self, class: ClassId, job: impl FnOnce() + Send + 'static) -> Result<Ticket, SpawnError> {
-        self.shared.spawn(class, Box::new(job), Patience::Waits)
+        self.shared.spawn(class, Task::new(job), Patience::Waits)
     }
 
     /// [`AtqPool::spawn`] that never waits: a class without room gives the closure back.
@@ -286,7 +288,7 @@ impl AtqPool {
     /// If `class` is none of this pool's.
     #[inline]
     pub fn try_spawn(&self, class: ClassId, job: impl FnOnce() + Send + 'static) -> Result<Ticket, SpawnError> {
-        self.shared.spawn(class, Box::new(job), Patience::Refuses)
+        self.shared.spawn(class, Task::new(job), Patience::Refuses)
     }
 
     /// [`AtqPool::spawn`] for a closure whose result, or panic, somebody waits for.
@@ -311,7 +313,7 @@ impl AtqPool {
     #[must_use]
     pub fn withdraw(&self, ticket: Ticket) -> Option<Job> {
         let mut core = self.shared.core.lock();
-        let job = core.withdraw(ticket);
+        let job = core.withdraw(ticket).map(Task::into_job);
         drop(self.shared.leave(core));
         self.shared.quiet.notify_all();
         job
@@ -472,11 +474,11 @@ fn survives<R>(call: impl FnOnce() -> R) -> Option<R> {
 
 impl Shared {
     #[inline]
-    fn spawn(self: &Arc<Shared>, class: ClassId, job: Job, patience: Patience) -> Result<Ticket, SpawnError> {
+    fn spawn(self: &Arc<Shared>, class: ClassId, job: Task, patience: Patience) -> Result<Ticket, SpawnError> {
         if self.calls == Calls::Eager || self.is_bounded[class.index()] {
             return self.spawn_at_once(class, job, patience);
         }
-        let (ticket, unwatched) = self.doorstep.put(class, job).map_err(SpawnError::Stopped)?;
+        let (ticket, unwatched) = self.doorstep.put(class, job).map_err(|job| SpawnError::Stopped(job.into_job()))?;
         if unwatched { self.look_after(ticket) } else { Ok(ticket) }
     }
 
@@ -500,14 +502,14 @@ impl Shared {
     fn spawn_at_once(
         self: &Arc<Shared>,
         class: ClassId,
-        mut job: Job,
+        mut job: Task,
         patience: Patience,
     ) -> Result<Ticket, SpawnError> {
         let mut core = self.core.lock();
         let refused = core.tally.threads_refused;
         let ticket = loop {
             if core.phase != Phase::Open {
-                return Err(SpawnError::Stopped(job));
+                return Err(SpawnError::Stopped(job.into_job()));
             }
             match core.submit(class, job) {
                 Ok(ticket) => break ticket,
@@ -515,13 +517,13 @@ impl Shared {
             }
             if patience == Patience::Refuses || worker::is_own(self) {
                 drop(self.leave(core));
-                return Err(SpawnError::Full(job));
+                return Err(SpawnError::Full(job.into_job()));
             }
             if !core.errands.is_empty() {
                 // Nobody else would do them while the caller waits.
                 core = self.leave(core);
                 if core.live == 0 && core.tally.threads_refused > refused {
-                    return Err(SpawnError::NoThreads(job));
+                    return Err(SpawnError::NoThreads(job.into_job()));
                 }
                 continue;
             }
@@ -539,7 +541,7 @@ impl Shared {
         if core.live == 0 && core.tally.threads_refused > refused {
             // Nobody will come for the closure.
             if let Some(job) = core.withdraw(ticket) {
-                return Err(SpawnError::NoThreads(job));
+                return Err(SpawnError::NoThreads(job.into_job()));
             }
         }
         Ok(ticket)
@@ -643,7 +645,7 @@ impl Shared {
             core = self.leave(core);
             core = self.wait_until_quiet(core, deadline);
         }
-        let given_back = core.stop();
+        let given_back = core.stop().into_iter().map(|(class, job)| (class, job.into_job())).collect();
         core = self.leave(core);
         let mut passed = false;
         // A pool shut down by one of its own threads cannot wait for that thread.

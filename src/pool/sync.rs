@@ -64,7 +64,7 @@ mod real {
         false
     }
 
-    pub(in crate::pool) fn elsewhere(job: super::super::Job) -> super::super::Job {
+    pub(in crate::pool) fn elsewhere(job: crate::pool::task::Task) -> crate::pool::task::Task {
         job
     }
 
@@ -234,8 +234,8 @@ mod model {
     }
 
     /// Runs `job` on a thread of its own.
-    pub(in crate::pool) fn elsewhere(job: super::super::Job) -> super::super::Job {
-        Box::new(move || drop(checker::thread::spawn(job)))
+    pub(in crate::pool) fn elsewhere(job: crate::pool::task::Task) -> crate::pool::task::Task {
+        crate::pool::task::Task::new(move || drop(checker::thread::spawn(|| job.run())))
     }
 
     pub(in crate::pool) fn planted(mistake: super::Plant) -> bool {

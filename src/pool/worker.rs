@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::core::{Core, Note, Phase};
 use super::reason::Reason;
 use super::sync::{self, Deadline, MutexGuard, Plant, one_each, planted};
-use super::{Calls, Job, Panicked, Shared, survives};
+use super::task::Task;
+use super::{Calls, Panicked, Shared, survives};
 use crate::ids::{ClassId, ThreadId};
 
 one_each! {
@@ -30,7 +31,7 @@ pub(super) fn is_own(shared: &Shared) -> bool {
 pub(super) struct HandedOn;
 
 type Locked<'a> = MutexGuard<'a, Core>;
-type Work = (ClassId, Job);
+type Work = (ClassId, Task);
 
 /// The life of one thread.
 pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
@@ -89,7 +90,7 @@ fn run<'a>(shared: &'a Arc<Shared>, mut core: Locked<'a>, seat: u32, work: Work)
     }
     let panicked = loop {
         job = if planted(Plant::EndsEarly) { sync::elsewhere(job) } else { job };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(job)) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| job.run())) {
             handle_panic(shared, class, payload);
             break true;
         }

@@ -40,6 +40,9 @@ struct Arguments {
     /// Beside AtqPool only peers whose name contains this; may be given several times
     #[arg(long, value_name = "PART OF A NAME")]
     peer: Vec<String>,
+    /// Closures of throughput capture 64 bytes, for which AtqPool asks the allocator as its peers do
+    #[arg(long)]
+    large: bool,
     /// Exit with 3 if throughput is below 0.8 of the fastest uncapped peer's
     #[arg(long)]
     gate: bool,
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let contenders = contenders(&arguments.peer);
     let mut session = Session::new(contenders, arguments.rounds as usize);
+    session.large = arguments.large;
     let threads: Vec<usize> = arguments.threads.iter().map(|threads| *threads as usize).collect();
     let does = |workload| arguments.only.is_empty() || arguments.only.contains(&workload);
     if does(Workload::Throughput) {
@@ -116,7 +120,7 @@ mod tests {
     fn every_contender_runs_every_closure_and_holds_its_ceilings() {
         for one in contenders(&[]) {
             for (producers, batch) in [(1, 4_000), (3, 4_000), (1, 100)] {
-                let work = throughput::Work { threads: 10, producers, closures: 4_000, batch };
+                let work = throughput::Work { threads: 10, producers, closures: 4_000, batch, large: batch == 100 };
                 assert!((one.throughput)(&work).is_finite(), "{}", one.name);
             }
             assert_eq!((one.latency)(&latency::Work { seconds: 0.02 }).len(), 400, "{}", one.name);

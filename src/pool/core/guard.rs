@@ -110,7 +110,7 @@ impl Core {
         let falls_behind =
             !too_short && self.backlog() > guard.waiting.max(progress) && gets_on < self.habits.processors;
         if falls_behind && self.on_the_way == 0 && !self.rung && !self.polled {
-            if self.bench.is_empty() && self.live >= self.dispatch.counts().goal_threads {
+            if self.nobody_else_exists() {
                 // There is nobody but the guard.
                 return true;
             }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::{Core, Phase};
 use crate::ids::ClassId;
 use crate::policy::dispatch::{ClassRule, Kind, Rules, Ticket};
-use crate::pool::Job;
 use crate::pool::belt::{Begun, Licence, Lying};
 use crate::pool::reason::Reason;
 use crate::pool::sync::{Plant, planted};
+use crate::pool::task::Task;
 
 /// Classes have one bit each.
 const CLASSES_MOST: usize = u64::BITS as usize;
@@ -131,7 +131,7 @@ impl Core {
 
     /// Takes the oldest closure that the policy does not know, for it to be told next: it gets its ticket's number.
     #[inline]
-    pub(super) fn take_from_belt(&mut self) -> Option<(Ticket, Job)> {
+    pub(super) fn take_from_belt(&mut self) -> Option<(Ticket, Task)> {
         let mut lying = self.belt.lock();
         let work = if lying.fill(&self.doorstep) { lying.pop() } else { None };
         drop(lying);

@@ -43,12 +43,18 @@ impl Stage {
 
     /// Hands a closure over, as `AtqPool::spawn` does.
     pub(super) fn put(&mut self, class: ClassId) -> Ticket {
-        let (ticket, unwatched) = self.core.doorstep.put(class, Box::new(|| ())).ok().expect("it is open");
+        let (ticket, unwatched) = self.core.doorstep.put(class, Task::new(|| ())).ok().expect("it is open");
         if unwatched {
             self.core.is_here();
             self.core.watch();
         }
         ticket
+    }
+
+    /// Hands a closure over for which one thread is called.
+    pub(super) fn put_and_call(&mut self, class: ClassId) {
+        self.put(class);
+        assert_eq!(self.called().len(), 1);
     }
 
     /// Seats of the threads that have been created or called since this was last asked.
@@ -82,7 +88,7 @@ impl Stage {
         self.runs(seat, work)
     }
 
-    fn runs(&mut self, seat: u32, work: Option<(ClassId, Job)>) -> Option<ClassId> {
+    fn runs(&mut self, seat: u32, work: Option<(ClassId, Task)>) -> Option<ClassId> {
         self.core.seats[seat as usize].runs = work.map(|(class, _)| class);
         self.core.watch();
         self.core.seats[seat as usize].runs
@@ -187,7 +193,7 @@ fn a_closure_that_was_handed_to_a_thread_runs_also_after_the_stop() {
     stage.core.habits.calls = Calls::Eager;
     let (with_note, at_work) = (stage.core.new_seat() as usize, stage.core.new_seat() as usize);
     stage.core.phase = Phase::Stopped;
-    stage.core.seats[with_note].note = Some(Note::Run(A, Box::new(|| ())));
+    stage.core.seats[with_note].note = Some(Note::Run(A, Task::new(|| ())));
     assert_eq!([A, B].map(|class| stage.core.running(class)), [1, 0]);
     stage.core.seats[at_work].runs = Some(B);
     assert_eq!([A, B].map(|class| stage.core.running(class)), [1, 1]);

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
 use crate::policy::dispatch::Event;
+use crate::pool::Calls;
 use crate::pool::reason::Reason;
 use crate::pool::sync::{Deadline, Plant, planted, processor};
-use crate::pool::{Calls, Job};
+use crate::pool::task::Task;
 
 /// A shorter poll is not worth its clock.
 const LEAST_POLL: Duration = Duration::from_micros(1);
@@ -39,7 +40,7 @@ impl Core {
     /// processor, of those; where nobody sits, one is created. `false`: there are as
     /// many threads as may be, so the caller's own is the one that is free, and about to ask.
     pub(super) fn call(&mut self) -> bool {
-        if self.bench.is_empty() && self.live >= self.dispatch.counts().goal_threads {
+        if self.nobody_else_exists() {
             return false;
         }
         self.on_the_way += 1;
@@ -57,6 +58,12 @@ impl Core {
             }
         }
         true
+    }
+
+    /// Nobody sits, and no more threads may be created.
+    #[inline]
+    pub(super) fn nobody_else_exists(&self) -> bool {
+        self.bench.is_empty() && self.live >= self.dispatch.counts().goal_threads
     }
 
     /// The last of the bench, or better the last that sat down on this processor. Mostly the caller is about to sleep: then
@@ -124,6 +131,7 @@ impl Core {
         let counts = self.dispatch.counts();
         (self.guard.is_some() && counts.busy_threads > 0)
             || self.on_the_way >= self.habits.calls_at_once
+            || (self.on_the_way > 0 && self.nobody_else_exists())
             || self.rung
             || self.polled
             || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
@@ -151,7 +159,7 @@ impl Core {
     }
 
     /// The poller comes, or gives up.
-    pub(in crate::pool) fn end_poll(&mut self, seat: u32) -> Option<(ClassId, Job)> {
+    pub(in crate::pool) fn end_poll(&mut self, seat: u32) -> Option<(ClassId, Task)> {
         self.polled = planted(Plant::PollsOn);
         self.rung = false;
         let next = if self.phase == Phase::Stopped { None } else { self.arrive(seat) };

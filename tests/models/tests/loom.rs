@@ -62,6 +62,7 @@ macro_rules! models {
 models! {
     submit_while_the_only_thread_sits_down: Throttled Eager;
     submit_while_the_last_of_two_threads_sits_down: Throttled Eager;
+    submit_while_the_last_thread_is_on_its_way: Throttled Eager;
     submit_while_the_poll_ends: Throttled;
     submit_while_the_poller_is_rung: Throttled;
     submit_while_the_guard_ticks: Throttled;
@@ -170,6 +171,17 @@ fn submit_while_the_last_of_two_threads_sits_down(calls: Calls) {
     assert_eq!(first.join().unwrap(), 1);
     assert_eq!(pool.submit(A, || 3).unwrap().join().unwrap(), 3);
     assert_eq!(second.join().unwrap(), 2);
+    ends_clean(&pool);
+}
+
+/// One thread is held and the other is called: what comes meanwhile lies in the inbox, for nobody but that one.
+fn submit_while_the_last_thread_is_on_its_way(calls: Calls) {
+    let pool = pool(calls, 2, Ceiling::None, |b| b.class("b", Ceiling::None));
+    let held = hold(&pool);
+    let (first, second) = (pool.submit(A, || 1).unwrap(), pool.submit(A, || 2).unwrap());
+    assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 2));
+    assert_eq!(pool.submit(A, || 3).unwrap().join().unwrap(), 3);
+    held.open();
     ends_clean(&pool);
 }
 

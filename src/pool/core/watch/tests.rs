@@ -14,7 +14,7 @@ const ELSEWHERE: u32 = u32::MAX;
 /// Closures lie in the inbox and the policy is told of all.
 fn told(stage: &mut Stage, closures: usize) {
     for _ in 0..closures {
-        stage.core.doorstep.put(A, Box::new(|| ())).ok().expect("it is open");
+        stage.core.doorstep.put(A, Task::new(|| ())).ok().expect("it is open");
     }
     while stage.core.take_in(None) {}
 }
@@ -146,8 +146,13 @@ fn somebody_watches_the_inbox_in_these_cases_and_no_other() {
         stage.core.stand_guard(seat);
         assert_eq!(stage.ends(0), None);
     }));
-    assert!(!watched(|stage| stage.core.on_the_way = 1));
+    assert!(!watched(|stage| stage.core.on_the_way = 1), "another could be created");
     assert!(watched(|stage| stage.core.on_the_way = 2));
+    assert!(watched(|stage| stage.put_and_call(A)), "the last is on its way");
+    assert!(!watched(|stage| {
+        stage.put_and_call(A);
+        stage.core.resize(3);
+    }));
     assert!(watched(|stage| stage.core.rung = true));
     assert!(watched(|stage| stage.core.polled = true));
     assert!(watched(|stage| stage.busy(&[A])), "all that may exist are busy");
@@ -164,10 +169,31 @@ fn somebody_watches_the_inbox_in_these_cases_and_no_other() {
     assert_eq!(stage.called(), [0, 1], "it was tried again, for both that wait");
 }
 
+/// What the policy is told of waits there, and whoever takes it from there has no licence: a flood that comes while the
+/// last thread is about to wake would all be told, and served one lock at a time.
+#[test]
+fn while_the_last_thread_is_on_its_way_closures_stay_in_the_inbox() {
+    let mut stage = Stage::of(2, &[None]);
+    stage.busy(&[A]);
+    for _ in 0..5 {
+        stage.put(A);
+    }
+    assert_eq!(stage.called(), [1]);
+    assert_eq!(stage.core.dispatch.waiting_items(), 1, "the one for which it was called");
+    assert_eq!(stage.comes(1), Some(A));
+    assert_eq!(stage.core.dispatch.waiting_items(), 0);
+    // Each has it from the inbox, in turns.
+    for seat in [0, 1, 0, 1] {
+        assert_eq!(stage.ends(seat), Some(A));
+        assert_eq!(stage.core.dispatch.waiting_items(), 0);
+    }
+    assert_eq!((stage.ends(0), stage.ends(1)), (None, None));
+}
+
 #[test]
 fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watches() {
     let mut stage = Stage::of(2, &[None]);
-    let unwatched = |stage: &Stage| stage.core.doorstep.put(A, Box::new(|| ())).ok().expect("it is open").1;
+    let unwatched = |stage: &Stage| stage.core.doorstep.put(A, Task::new(|| ())).ok().expect("it is open").1;
     assert!(!stage.core.doorstep.is_rung(), "nothing lies there");
     assert!(unwatched(&stage), "as built");
     assert!(stage.core.doorstep.is_rung());
@@ -177,10 +203,9 @@ fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watch
     assert_eq!((stage.core.backlog(), stage.core.dispatch.waiting_items()), (2, 2), "both were seen to");
     assert_eq!(stage.called(), [0, 1]);
     assert_eq!((stage.comes(0), stage.comes(1)), (Some(A), Some(A)));
-    assert!(unwatched(&stage), "nobody has taken the mark away");
-    stage.core.is_here();
+    assert!(!unwatched(&stage), "the last was on its way, and then both are busy: one of them takes it");
     stage.core.watch();
-    assert!(!stage.core.unwatched && stage.called().is_empty(), "both threads are busy: one of them takes it");
+    assert!(!stage.core.unwatched && stage.called().is_empty());
     assert_eq!((stage.ends(0), stage.ends(0), stage.core.unwatched), (Some(A), None, true));
     // Somebody polls from now on, or stands guard.
     stage.core.poll_for = LEAST_POLL;
@@ -191,7 +216,7 @@ fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watch
 #[test]
 fn after_a_stop_nobody_is_told_of_anything() {
     let mut stage = Stage::of(2, &[None]);
-    let untold = stage.core.doorstep.put(A, Box::new(|| ())).is_ok();
+    let untold = stage.core.doorstep.put(A, Task::new(|| ())).is_ok();
     stage.core.phase = Phase::Stopped;
     stage.core.is_here();
     stage.core.watch();
