@@ -15,6 +15,7 @@ use crate::metrics::Summary;
 use crate::metrics::backlog::Backlog;
 use crate::metrics::failover::FailoverSummary;
 use crate::metrics::intervals::Keep;
+use crate::metrics::limits::WriteFigures;
 use crate::plan::Plan;
 use crate::policy::dispatch::Ticket;
 use crate::time::Nanos;
@@ -253,6 +254,11 @@ impl Crowd {
     pub(super) fn live_threads(&mut self, live: u32, now: Nanos) {
         let now = self.not_before(now);
         self.floor.live_threads(live, now);
+    }
+
+    /// What a front-end has sent until `end`, once.
+    pub(super) fn take_writes(&mut self, end: Nanos) -> Option<Vec<WriteFigures>> {
+        self.floor.take_writes(end)
     }
 
     /// Ends the run: nothing is remembered after this.

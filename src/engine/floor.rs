@@ -4,11 +4,13 @@
 //! engine says so), nor who gets a thread (the policy says so). Called by `virtual_time` and `crowd` alone.
 
 mod hosted;
+mod writes;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use self::writes::Writes;
 use super::EngineError;
 use super::hosting::{Hosting, Place};
 use super::observer::Observer;
@@ -16,6 +18,7 @@ use crate::ids::ClassId;
 use crate::item::Outcome;
 use crate::metrics::failover::FailoverSummary;
 use crate::metrics::intervals::Keep;
+use crate::metrics::limits::WriteFigures;
 use crate::metrics::{Metrics, Summary};
 use crate::models::cluster::Stimulus;
 use crate::plan::Plan;
@@ -46,6 +49,8 @@ pub(super) struct Floor<N> {
     observer: Option<Box<dyn Observer>>,
     /// Where a cluster has its services; `None` on a single server.
     hosting: Option<Box<Hosting>>,
+    /// What a front-end has sent.
+    writes: Option<Box<Writes>>,
 }
 
 impl<N: Ord + Copy> Floor<N> {
@@ -60,6 +65,7 @@ impl<N: Ord + Copy> Floor<N> {
             timers_most: TIMERS_LEAST,
             observer: None,
             hosting: Hosting::new(plan).map(Box::new),
+            writes: Writes::of(plan),
         })
     }
 
@@ -220,9 +226,24 @@ impl<N: Ord + Copy> Floor<N> {
     #[inline(always)]
     fn done(&mut self, class: ClassId, item: &PackedItem, started: Nanos, outcome: Outcome, now: Nanos) {
         self.metrics.finished(class, item.due, started, outcome, now);
+        if self.writes.is_some() {
+            self.count_writes(class, item, outcome, now);
+        }
         if self.observer.is_some() {
             self.tell(&item.item(class), |observer, item| observer.finished(item, outcome, now));
         }
+    }
+
+    fn count_writes(&mut self, class: ClassId, item: &PackedItem, outcome: Outcome, now: Nanos) {
+        let bytes = self.workload.response(item).filter(|_| outcome == Outcome::Served);
+        if let (Some(writes), Some(bytes)) = (&mut self.writes, bytes) {
+            writes.served(class, bytes, item.due, now);
+        }
+    }
+
+    /// What a front-end has sent until `end`, once.
+    pub(super) fn take_writes(&mut self, end: Nanos) -> Option<Vec<WriteFigures>> {
+        self.writes.take().map(|writes| writes.close(end))
     }
 
     /// The class of an item.

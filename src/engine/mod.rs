@@ -26,6 +26,7 @@ use crate::metrics::Summary;
 use crate::metrics::failover::FailoverSummary;
 use crate::metrics::host::HostNoise;
 use crate::metrics::intervals::Keep;
+use crate::metrics::limits::WriteFigures;
 use crate::policy::decision_log::{DecisionLog, Trace};
 use crate::policy::dispatch::ClassCounts;
 use crate::problem::Problem;
@@ -52,6 +53,8 @@ pub struct RunOutput {
     pub panics: u64,
     /// Rows of logs used and skipped, one line each.
     pub trace_lines: Vec<String>,
+    /// What a front-end has sent, by protocol as in the plan; where it has `[write_buffers]`.
+    pub write_buffers: Option<Vec<WriteFigures>>,
     /// The decision log, where one was asked for. A cluster has one for each node, which only a [`Trace`] gets.
     pub log: Option<DecisionLog>,
 }

@@ -199,6 +199,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
     }
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
+    let write_buffers = engine.floor.take_writes(end);
     let (mut summary, failover) = engine.floor.close(plan, end);
     summary.violations.extend(engine.dispatch.laws().lines());
     let output = RunOutput {
@@ -211,6 +212,7 @@ fn live(plan: &Plan, from: Origin<'_>, options: &Options<'_>) -> Result<Twin, En
         threads_refused: 0,
         panics: engine.panics,
         trace_lines,
+        write_buffers,
         log: None,
     };
     Ok(Twin { output, suffered: engine.suffered, phases_fed: engine.phases.0, phases_drawn: engine.phases.1 })

@@ -208,6 +208,7 @@ pub fn observe(
     let end = if interrupted { engine.now } else { plan.duration };
     let trace_lines = engine.floor.trace_lines();
     let counts = engine.counts();
+    let write_buffers = engine.floor.take_writes(end);
     let (summary, failover) = engine.close(end);
     let output = RunOutput {
         summary,
@@ -219,6 +220,7 @@ pub fn observe(
         threads_refused: 0,
         panics: engine.panics,
         trace_lines,
+        write_buffers,
         log: engine.log,
     };
     Ok((output, observer))

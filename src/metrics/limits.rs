@@ -6,6 +6,7 @@ use super::latency::{Latency, LatencySummary};
 use crate::models::domain_table::spec::DomainTableSpec;
 use crate::models::domain_table::{DomainTableSummary, What as OfTable};
 use crate::models::store::{Ending, StoreSummary, What as OfService};
+use crate::models::write_buffers::{Totals, Transfer};
 use crate::time::Nanos;
 
 /// What became of the limits of one run; each where the plan has it.
@@ -15,6 +16,8 @@ pub struct LimitFigures {
     pub store: Option<StoreFigures>,
     /// The domain table.
     pub domains: Option<DomainFigures>,
+    /// The writes of the front-end, by protocol as in the plan.
+    pub write_buffers: Option<Vec<WriteFigures>>,
 }
 
 impl LimitFigures {
@@ -39,8 +42,26 @@ impl LimitFigures {
                 ("domains.refused", summary.refused()),
             ]);
         }
-        let away = self.store.iter().map(|store| ("store.away_s".to_string(), store.summary.away.as_secs_f64()));
-        all.into_iter().map(|(name, count)| (name.to_string(), count as f64)).chain(away).collect()
+        let writes = self.write_buffers.iter().flatten();
+        let sum = |of: fn(&Totals) -> u64| writes.clone().map(|own| of(&own.totals)).sum::<u64>();
+        if self.write_buffers.is_some() {
+            all.extend([
+                ("write_buffers.responses", sum(|totals| totals.responses)),
+                ("write_buffers.writes", sum(|totals| totals.writes)),
+                ("write_buffers.packets", sum(Totals::packets)),
+            ]);
+        }
+        let mut times = Vec::new();
+        times.extend(self.store.iter().map(|store| ("store.away_s", store.summary.away.as_secs_f64())));
+        if self.write_buffers.is_some() {
+            let mut together = Totals::default();
+            writes.for_each(|own| together.merge(&own.totals));
+            let mean = |time: Nanos| time.as_secs_f64() / together.responses.max(1) as f64;
+            times.push(("write_buffers.response_mean_s", mean(together.response)));
+            times.push(("write_buffers.held_mean_s", mean(together.held)));
+        }
+        let counts = all.into_iter().map(|(name, count)| (name, count as f64));
+        counts.chain(times).map(|(name, value)| (name.to_string(), value)).collect()
     }
 
     /// Laws of counting that were broken, each an error of the program.
@@ -86,6 +107,41 @@ pub struct StoreFigures {
     pub summary: StoreSummary,
     /// By [`crate::plan::limits::Caller`] that comes by a load: clients, inbound, outbound.
     pub calls: [CallTimes; 3],
+}
+
+/// What one protocol of a front-end has sent: responses to requests that were due after the warm-up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WriteFigures {
+    /// Sums.
+    pub totals: Totals,
+    /// From the moment at which a request was due until its client had the last byte of the response.
+    pub response: Latency,
+    /// How much time was measured.
+    pub measured: Nanos,
+}
+
+impl WriteFigures {
+    /// One request was served at `now`.
+    pub fn add(&mut self, due: Nanos, now: Nanos, transfer: &Transfer) {
+        self.totals.add(transfer);
+        // The last byte is on its way, or has come already.
+        let has_it = (now + transfer.response).since(transfer.thread_held);
+        self.response.record(has_it.since(due));
+    }
+
+    /// Bytes of responses in a second of the run.
+    #[must_use]
+    pub fn bytes_per_second(&self) -> f64 {
+        if self.measured == Nanos::ZERO { 0.0 } else { self.totals.bytes as f64 / self.measured.as_secs_f64() }
+    }
+
+    /// Bits in a second that one connection gets while it waits for a response; `None` where there was none, or it
+    /// took no time.
+    #[must_use]
+    pub fn bits_per_second_of_one(&self) -> Option<f64> {
+        let time = self.totals.response.as_secs_f64();
+        (time > 0.0).then(|| self.totals.bytes as f64 * 8.0 / time)
+    }
 }
 
 /// The domain table.

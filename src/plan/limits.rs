@@ -7,11 +7,13 @@
 mod assumed;
 mod origins;
 mod outlook;
+pub mod write_buffers;
 
 pub use origins::ThreadValue;
 
 use std::sync::Arc;
 
+use self::write_buffers::WriteBuffersPlan;
 use crate::ids::{ClassId, SourceId, StageId};
 use crate::models::domain_table::spec::DomainTableSpec;
 use crate::models::store::perfopt::Run;
@@ -28,10 +30,12 @@ pub struct Limits {
     pub store: Option<Arc<StorePlan>>,
     /// The SMTP domain table.
     pub domains: Option<Arc<DomainsPlan>>,
+    /// A front-end's writes: not beside the pool, but in the time of its POP3 and IMAP4 threads.
+    pub write_buffers: Option<Arc<WriteBuffersPlan>>,
 }
 
 impl Limits {
-    /// Whether there is none.
+    /// Whether none has a load of its own, which runs beside the pool.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.store.is_none() && self.domains.is_none()
@@ -41,7 +45,9 @@ impl Limits {
     #[must_use]
     pub fn assumptions(&self) -> Vec<Assumption> {
         let store = self.store.iter().flat_map(|store| assumed::of_store(store));
-        store.chain(self.domains.iter().flat_map(|domains| assumed::of_domains(domains))).collect()
+        let domains = self.domains.iter().flat_map(|domains| assumed::of_domains(domains));
+        let writes = self.write_buffers.iter().flat_map(|plan| assumed::of_write_buffers(plan));
+        store.chain(domains).chain(writes).collect()
     }
 }
 

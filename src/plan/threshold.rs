@@ -99,11 +99,21 @@ pub enum LimitFigure {
     DeadMax,
     /// Messages that were refused.
     DomainsRefused,
+    /// Responses of a front-end.
+    Responses,
+    /// Writes that they became.
+    Writes,
+    /// Packets on the clients' links, in both directions.
+    Packets,
+    /// How long a response took on average, from its first write to its last byte at the client.
+    ResponseMean,
+    /// How long it held its thread on average.
+    HeldMean,
 }
 
 impl LimitFigure {
     /// Every one with its name in a scenario.
-    pub const ALL: [(&'static str, LimitFigure); 10] = [
+    pub const ALL: [(&'static str, LimitFigure); 15] = [
         ("store.shutdowns", LimitFigure::Shutdowns),
         ("store.away", LimitFigure::Away),
         ("store.in_bad", LimitFigure::InBad),
@@ -114,6 +124,11 @@ impl LimitFigure {
         ("domains.entries_max", LimitFigure::EntriesMax),
         ("domains.dead_max", LimitFigure::DeadMax),
         ("domains.refused", LimitFigure::DomainsRefused),
+        ("write_buffers.responses", LimitFigure::Responses),
+        ("write_buffers.writes", LimitFigure::Writes),
+        ("write_buffers.packets", LimitFigure::Packets),
+        ("write_buffers.response_mean", LimitFigure::ResponseMean),
+        ("write_buffers.held_mean", LimitFigure::HeldMean),
     ];
 
     /// Its name among the figures of a run, and how many of its [`Unit`] are one of that figure's.
@@ -265,7 +280,7 @@ impl Figure {
         match self {
             Figure::StarvedPercent | Figure::ShutOutPercent => Unit::Percent,
             Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) | Figure::Unavailable => Unit::Time,
-            Figure::Limit(LimitFigure::Away) => Unit::Time,
+            Figure::Limit(LimitFigure::Away | LimitFigure::ResponseMean | LimitFigure::HeldMean) => Unit::Time,
             Figure::ThreadSeconds => Unit::ThreadSeconds,
             _ => Unit::Count,
         }
@@ -370,9 +385,9 @@ mod tests {
     #[test]
     fn names_of_figures_are_their_own() {
         let mut names: Vec<String> = Figure::all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 42);
+        assert_eq!(names.len(), 47);
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 42);
+        assert_eq!(names.len(), 47);
     }
 }

@@ -124,9 +124,16 @@ impl ValueId {
 }
 
 impl RegistryValue {
-    /// Whether `name` is this value's name or an alias, in any case of letters.
+    /// Whether `name` is this value's name or an alias, in any case of letters. A part of the key may stand before it,
+    /// which tells it from values of the same name: `POP3Svc\MaxBufferSize`.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
+        let (of, name) = name.rsplit_once('\\').map_or((None, name), |(of, name)| (Some(of), name));
+        let is_of = |of: &str| self.key.split('\\').any(|part| part.eq_ignore_ascii_case(of));
+        of.is_none_or(is_of) && self.has_name(name)
+    }
+
+    fn has_name(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name) || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 
@@ -377,12 +384,23 @@ fn check_one(value: &RegistryValue, setting: &Setting) -> Option<Problem> {
             format!("lower it unless that is what you want to try ({})", value.source),
         ));
     }
-    let buffer = matches!(value.id, ValueId::Pop3MaxBufferSize | ValueId::Imap4MaxBufferSize);
-    if buffer && data > 0 && data < 1024 {
-        let message = format!("{name} {data} is below 1024 bytes, which ExBPA calls an error");
-        return Some(Problem::warning(place, message, "set a multiple of 1024, or remove it"));
+    let is_buffer = matches!(value.id, ValueId::Pop3MaxBufferSize | ValueId::Imap4MaxBufferSize);
+    let (message, remedy) = buffer_advice(data).filter(|_| is_buffer)?;
+    Some(Problem::warning(place, format!("{name} {data} {message}"), remedy))
+}
+
+/// What published texts say about a `MaxBufferSize` up to 65,536; `models::write_buffers` finds the same,
+/// and says where one is above the recommended 32,768.
+/// ATQ: KB 823857; ExBPA aa998628, 753c8517.
+fn buffer_advice(data: u32) -> Option<(&'static str, &'static str)> {
+    match data {
+        0 => Some(("is what no published text says the meaning of", "remove it for the default: 1024")),
+        1..1024 => Some(("is below 1024 bytes, which ExBPA calls an error", "set a multiple of 1024, or remove it")),
+        _ if !data.is_multiple_of(1024) => {
+            Some(("is no multiple of 1024 bytes", "set one; 65536 is meant where the KB has 65535"))
+        }
+        _ => None,
     }
-    None
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
 
 use super::blocks::Blocks;
-use super::text::limits::{domains, store};
+use super::text::limits::{domains, store, write_buffers};
 use super::text::{agreement, cluster, facts, figures, replications};
 use super::verdict::{per_variant, sentence};
 use super::{Report, VariantReport};
@@ -76,6 +76,7 @@ pub fn html(report: &Report) -> Vec<u8> {
         ]),
         after_store => sections(of_store(report).map(|(title, blocks)| section(title, blocks)).into()),
         after_domains => sections(of_domains(report).map(|(title, blocks)| section(title, blocks)).into()),
+        after_writes => sections(vec![section("Write buffers", write_buffers::table(report))]),
         last => sections(vec![
             section("Registry", facts::other_registry(report)),
             section("Thresholds", facts::thresholds(report)),

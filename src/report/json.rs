@@ -7,6 +7,7 @@ pub(super) mod cluster;
 mod fill;
 mod limits;
 mod wire;
+mod write_buffers;
 
 use std::io;
 

@@ -65,6 +65,7 @@ pub fn text(report: &Report, options: &TextOptions) -> String {
         section("perfopt.log", limits::store::optimizer(report).text(width)),
         section("Domain table", limits::domains::table(report).text(width)),
         section("Log of the domain table", limits::domains::log(report).text(width)),
+        section("Write buffers", limits::write_buffers::table(report).text(width)),
         section("Outcomes", figures::outcomes(report).text(width)),
         section("Waits for a thread", figures::waits(report).text(width)),
         section("Starvation", figures::starvation(report).text(width)),

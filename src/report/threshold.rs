@@ -251,7 +251,7 @@ mod tests {
 
     /// A store and a domain table to which nothing came.
     fn limits() -> LimitFigures {
-        use crate::metrics::limits::{DomainFigures, StoreFigures};
+        use crate::metrics::limits::{DomainFigures, StoreFigures, WriteFigures};
         use crate::models::{domain_table, store};
         use domain_table::spec::{DomainTableSpec, Software, Windows};
         let version = store::spec::Version::V50;
@@ -269,6 +269,7 @@ mod tests {
         LimitFigures {
             store: Some(StoreFigures { summary, calls: Default::default() }),
             domains: Some(DomainFigures { summary: table }),
+            write_buffers: Some(vec![WriteFigures::default()]),
         }
     }
 
@@ -302,7 +303,7 @@ mod tests {
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
         for result in check(&plan, &report.summary, None, Some(&replicated), (&limits, &[])) {
-            let of_a_limit = result.text.starts_with("store.") || result.text.starts_with("domains.");
+            let of_a_limit = ["store.", "domains.", "write_buffers."].iter().any(|own| result.text.starts_with(own));
             assert_eq!(result.interval.is_some(), result.text != "pool.size" && !of_a_limit, "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
             assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);

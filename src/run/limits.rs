@@ -35,7 +35,9 @@ pub(super) fn together(
             stop.0.store(true, Ordering::Relaxed);
         }
         let figures = beside.join().expect("a limit does not panic");
-        Ok((output?, figures?))
+        let (mut output, mut figures) = (output?, figures?);
+        figures.write_buffers = output.write_buffers.take();
+        Ok((output, figures))
     })
 }
 
@@ -53,7 +55,8 @@ pub(super) fn beside(
     // Where the pool was interrupted its end is theirs, and is to be reached.
     let unset = Interrupt::default();
     let interrupt = if output.interrupted { &unset } else { interrupt };
-    let (figures, reached) = limits::in_virtual_time(plan, output.summary.end, interrupt, progress)?;
+    let (mut figures, reached) = limits::in_virtual_time(plan, output.summary.end, interrupt, progress)?;
+    figures.write_buffers = output.write_buffers.take();
     if reached < output.summary.end {
         output.interrupted = true;
         if plan.classes.is_empty() {

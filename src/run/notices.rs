@@ -307,8 +307,9 @@ fn figures(variant: &VariantReport) -> Vec<Notice> {
 /// Variants are to be compared under one load; say so where a variant changes it.
 fn different_loads(variants: &[VariantReport]) -> Option<Notice> {
     let (first, others) = variants.split_first()?;
-    let same =
-        |a: &Plan, b: &Plan| a.seed == b.seed && a.duration == b.duration && a.warmup == b.warmup && a.load == b.load;
+    let same = |a: &Plan, b: &Plan| {
+        a.seed == b.seed && a.duration == b.duration && a.warmup == b.warmup && a.load.asked() == b.load.asked()
+    };
     let changed: Vec<&str> =
         others.iter().filter(|v| !same(&first.plan, &v.plan)).map(|v| v.plan.variant.as_str()).collect();
     (!changed.is_empty()).then(|| {

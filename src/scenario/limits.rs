@@ -1,4 +1,4 @@
-//! The limits beside the pool: `[store]` and `[domains]`.
+//! The limits beside the pool: `[store]`, `[domains]`, and `[write_buffers]`, which is in the pool's own time.
 //!
 //! Not their loads, which are sections `[load.NAME]` like any (`load.rs`), and not what the numbers mean (`models`). A section
 //! is read before the loads that name it, and becomes a plan when those and the registry are known. Called by
@@ -6,14 +6,19 @@
 
 mod domains;
 mod store;
+mod write_buffers;
 
 use self::domains::Domains;
 use self::store::Store;
+pub(super) use self::write_buffers::Senders;
+use self::write_buffers::WriteBuffers;
 use super::Basics;
 use super::service_time::distribution;
+use super::services::Services;
 use super::tree::{Node, Value};
-use super::walk::Fields;
-use crate::ids::StageId;
+use super::walk::{Fields, Walk};
+use crate::ids::{ClassId, StageId};
+use crate::plan::ClassPlan;
 use crate::plan::limits::{Caller, DomainsPlan, Limits as Plans};
 use crate::policy::registry::Registry;
 use crate::time::Nanos;
@@ -25,6 +30,7 @@ use crate::workload::journey::Source;
 pub(super) struct Limits {
     store: Option<Store>,
     domains: Option<Domains>,
+    write_buffers: Option<WriteBuffers>,
 }
 
 /// Whom a load of a limit is for.
@@ -52,11 +58,11 @@ impl Target {
     }
 }
 
-/// Both sections.
+/// All of the sections.
 pub(super) fn limits(root: &mut Fields<'_, '_>, basics: &Basics) -> Limits {
     let in_cluster = root.peek("cluster").is_some();
     let walk = root.walk;
-    for key in ["store", "domains"] {
+    for key in ["store", "domains", "write_buffers"] {
         if let Some(node) = root.peek(key).filter(|_| in_cluster) {
             let message = format!("[{key}] does not go with [cluster]: it is of one server");
             walk.error(&node.origin, message, "remove one of them");
@@ -65,11 +71,12 @@ pub(super) fn limits(root: &mut Fields<'_, '_>, basics: &Basics) -> Limits {
     Limits {
         store: root.table("store").map(|fields| store::store(fields, basics)),
         domains: root.table("domains").map(|fields| domains::domains(fields, basics)),
+        write_buffers: root.table("write_buffers").map(|fields| write_buffers::write_buffers(fields, basics)),
     }
 }
 
 impl Limits {
-    /// Whether there is none.
+    /// Whether there is none with a load of its own.
     pub(super) fn is_empty(&self) -> bool {
         self.store.is_none() && self.domains.is_none()
     }
@@ -78,6 +85,7 @@ impl Limits {
     pub(super) fn has_section(&self, section: &str) -> bool {
         match section {
             "store" => self.store.is_some(),
+            "write_buffers" => self.write_buffers.is_some(),
             _ => self.domains.is_some(),
         }
     }
@@ -92,8 +100,20 @@ impl Limits {
         has.then_some(found)
     }
 
+    /// What sends the responses of the protocols.
+    pub(super) fn senders(&self, walk: &Walk<'_>, registry: &Registry, services: &Services) -> Senders {
+        self.write_buffers.as_ref().map(|own| own.senders(walk, registry, services)).unwrap_or_default()
+    }
+
     /// What the engine needs.
-    pub(super) fn plans(self, root: &Fields<'_, '_>, registry: &Registry, loads: Vec<(Target, Source)>) -> Plans {
+    pub(super) fn plans(
+        self,
+        root: &Fields<'_, '_>,
+        registry: &Registry,
+        loads: Vec<(Target, Source)>,
+        (senders, classes): (&Senders, &[ClassPlan]),
+    ) -> Plans {
+        let class = |name: &str| classes.iter().position(|class| class.name == name).map(|at| ClassId(at as u16));
         let of = |wanted: fn(Target) -> bool| -> Vec<Source> {
             loads.iter().filter(|(target, _)| wanted(*target)).map(|(_, source)| source.clone()).collect()
         };
@@ -101,6 +121,7 @@ impl Limits {
         Plans {
             store: self.store.and_then(|store| store.plan(root, registry, calls)).map(Into::into),
             domains: self.domains.and_then(|domains| domains.plan(root, registry, mail)).map(Into::into),
+            write_buffers: self.write_buffers.map(|own| own.plan(senders, class).into()),
         }
     }
 }

@@ -251,8 +251,9 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     let servers = servers::servers(walk, &given, cluster.as_ref());
     let first = servers.first()?.clone();
     let caps = Caps::of(first.pool.as_ref());
+    let senders = limits.senders(walk, &first.registry, &services);
     let (mut stages, mut owners) = match &cluster {
-        None => (stages(&services, &assumptions, caps), Owners::default()),
+        None => (stages(&services, &senders, walk, &assumptions, caps), Owners::default()),
         Some(cluster) => cluster.stages(&services, &assumptions, caps),
     };
     if cluster.is_none() {
@@ -265,7 +266,7 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     }
     let faults = fault::faults(&mut fields, &stages, basics.duration);
     let asserts = asserts::asserts(&mut fields, &stages.classes, (cluster.is_some(), &limits), &variant.name, names);
-    let limits = limits.plans(&fields, &first.registry, loads.limits);
+    let limits = limits.plans(&fields, &first.registry, loads.limits, (&senders, &stages.classes));
     fields.finish();
     let cluster = match cluster {
         None => None,

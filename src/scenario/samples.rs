@@ -1,4 +1,4 @@
-//! Empirical distributions: a column of times in a CSV file that a scenario names.
+//! Empirical distributions: a column of times, or of bytes, in a CSV file that a scenario names.
 //!
 //! Not a trace (those are logs with moments, see `workload`). Called by `service_time.rs`.
 
@@ -15,10 +15,10 @@ const WRONG_MOST: usize = 10;
 /// What the end of a column's name says about plain numbers in it.
 const UNITS: [(&str, f64); 4] = [("_ns", 1.0), ("_us", 1e3), ("_ms", 1e6), ("_s", 1e9)];
 
-/// The values that the fields `csv` and `column` name.
-pub(super) fn empirical(fields: &mut Fields<'_, '_>) -> Option<Arc<[Nanos]>> {
+/// The values that the fields `csv` and `column` name: times, or bytes as nanoseconds.
+pub(super) fn empirical(fields: &mut Fields<'_, '_>, are_bytes: bool) -> Option<Arc<[Nanos]>> {
     let walk = fields.walk;
-    let csv = fields.need("csv", "name the CSV file with the times");
+    let csv = fields.need("csv", "name the CSV file with the values");
     let column = fields.take("column");
     let column_name = fields.path("column");
     let column = match column {
@@ -27,13 +27,14 @@ pub(super) fn empirical(fields: &mut Fields<'_, '_>) -> Option<Arc<[Nanos]>> {
     };
     let csv = csv?;
     let file = walk.text(csv, &fields.path("csv"))?;
-    let key = (file.to_string(), column.clone().unwrap_or_default());
+    let key =
+        (file.to_string(), format!("{}{}", if are_bytes { "bytes:" } else { "" }, column.clone().unwrap_or_default()));
     let known = walk.samples.borrow().get(&key).cloned();
     if let Some(values) = known {
         return values;
     }
     let values = match walk.base.read(file) {
-        Ok(bytes) => read(walk, file, &bytes, column.as_deref()),
+        Ok(bytes) => read(walk, file, &bytes, column.as_deref(), are_bytes),
         Err(why) => {
             walk.error(&csv.origin, format!("`{file}` {why}"), "file names are relative to the scenario's directory");
             None
@@ -44,7 +45,7 @@ pub(super) fn empirical(fields: &mut Fields<'_, '_>) -> Option<Arc<[Nanos]>> {
 }
 
 /// The values of a column (the first one where none is named).
-fn read(walk: &Walk<'_>, file: &str, bytes: &[u8], column: Option<&str>) -> Option<Arc<[Nanos]>> {
+fn read(walk: &Walk<'_>, file: &str, bytes: &[u8], column: Option<&str>, are_bytes: bool) -> Option<Arc<[Nanos]>> {
     let refuse = |line: u64, message: String, remedy: &str| {
         walk.note(Problem::error(Place::Line(file.to_string(), line), message, remedy));
     };
@@ -79,7 +80,8 @@ fn read(walk: &Walk<'_>, file: &str, bytes: &[u8], column: Option<&str>) -> Opti
             Ok(row) => (line(row.position()), row.get(at).unwrap_or("")),
             Err(error) => (line(error.position()), ""),
         };
-        match time(cell, unit) {
+        let value = if are_bytes { size(cell) } else { time(cell, unit) };
+        match value {
             Some(value) if values.len() < VALUES_MOST => values.push(value),
             Some(_) => {
                 refuse(line, format!("there are more than {VALUES_MOST} values"), "remove some");
@@ -88,8 +90,12 @@ fn read(walk: &Walk<'_>, file: &str, bytes: &[u8], column: Option<&str>) -> Opti
             None if wrong < WRONG_MOST => {
                 wrong += 1;
                 let found = super::tree::shortened(cell);
-                let remedy = "write a time like `12ms`, or end the column's name in _ns, _us, _ms or _s";
-                refuse(line, format!("`{found}` in column `{name}` is no time"), remedy);
+                let (what, remedy) = if are_bytes {
+                    ("number of bytes", "write a whole number like 26624")
+                } else {
+                    ("time", "write a time like `12ms`, or end the column's name in _ns, _us, _ms or _s")
+                };
+                refuse(line, format!("`{found}` in column `{name}` is no {what}"), remedy);
             }
             None => return None,
         }
@@ -98,6 +104,11 @@ fn read(walk: &Walk<'_>, file: &str, bytes: &[u8], column: Option<&str>) -> Opti
         refuse(1, "there are no values".to_string(), "give at least one row below the column names");
     }
     (!values.is_empty() && wrong == 0).then(|| Arc::from(values))
+}
+
+/// A byte is a nanosecond.
+fn size(cell: &str) -> Option<Nanos> {
+    cell.parse::<u64>().ok().filter(|bytes| *bytes <= super::service_time::BYTES_MOST).map(Nanos)
 }
 
 fn time(cell: &str, unit: Option<f64>) -> Option<Nanos> {

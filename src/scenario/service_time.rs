@@ -32,9 +32,43 @@ const SHAPE: (f64, f64) = (0.01, 100.0);
 
 const TIME: &str = "write a time like `250ms`, `1.5s` or `10m`";
 
+/// The most bytes of a response: each segment of it is a step of the model.
+pub(super) const BYTES_MOST: u64 = 100_000_000;
+
+/// What the parameters of a distribution are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// Times, which are text.
+    Time,
+    /// Whole numbers of bytes; one is a nanosecond of the distribution.
+    Bytes,
+}
+
+impl Unit {
+    fn of(self, walk: &Walk<'_>, node: &Node, name: &str, least: Nanos) -> Option<Nanos> {
+        match self {
+            Unit::Time => walk.time(node, name, least, TIME),
+            Unit::Bytes => {
+                walk.whole(node, name, (least.0, BYTES_MOST), "write a number of bytes like 26624").map(Nanos)
+            }
+        }
+    }
+
+    fn need(self, fields: &mut Fields<'_, '_>, key: &'static str, least: Nanos) -> Option<Nanos> {
+        let name = fields.path(key);
+        let remedy = if self == Unit::Time { TIME } else { "give a number of bytes like 26624" };
+        fields.need(key, remedy).and_then(|node| self.of(fields.walk, node, &name, least))
+    }
+}
+
 /// The distribution that `node` says.
 pub(super) fn distribution(walk: &Walk<'_>, node: &Node, name: &str) -> Option<Distribution> {
-    read(walk, node, name, None)
+    read(walk, node, name, None, Unit::Time)
+}
+
+/// The distribution of bytes that `node` says; a byte is a nanosecond.
+pub(super) fn bytes(walk: &Walk<'_>, node: &Node, name: &str) -> Option<Distribution> {
+    read(walk, node, name, None, Unit::Bytes)
 }
 
 /// The service in the fields `cpu` and `wait`, or in `phases`; empty where there is neither, which is a problem. A wait
@@ -87,17 +121,26 @@ fn cpu_phase(walk: &Walk<'_>, node: &Node, name: &str) -> Option<Phase> {
 
 fn wait_phase(walk: &Walk<'_>, node: &Node, name: &str, on: &str) -> Option<Phase> {
     let mut on = on.to_string();
-    let time = read(walk, node, name, Some(&mut on));
+    let time = read(walk, node, name, Some(&mut on), Unit::Time);
     // Known even where the time is wrong, or a fault on it would seem to be wrong as well.
     let on = walk.dependency(&on);
     Some(Phase { kind: PhaseKind::Wait(on), time: time? })
 }
 
 /// A distribution; that of a wait may also say what it waits for.
-fn read(walk: &Walk<'_>, node: &Node, name: &str, on: Option<&mut String>) -> Option<Distribution> {
+fn read(walk: &Walk<'_>, node: &Node, name: &str, on: Option<&mut String>, unit: Unit) -> Option<Distribution> {
     match node.value {
-        Value::Text(_) => return walk.time(node, name, Nanos::ZERO, TIME).map(Distribution::Constant),
         Value::Table(_) => {}
+        Value::Text(_) if unit == Unit::Time => {
+            return unit.of(walk, node, name, Nanos::ZERO).map(Distribution::Constant);
+        }
+        Value::Whole(_) if unit == Unit::Bytes => {
+            return unit.of(walk, node, name, Nanos::ZERO).map(Distribution::Constant);
+        }
+        _ if unit == Unit::Bytes => {
+            walk.wrong(node, name, "a number of bytes or a distribution", "write 26624, or { mean = 26624 }");
+            return None;
+        }
         _ => {
             walk.wrong(node, name, "a time or a distribution", "write \"200ms\", or { mean = \"200ms\" }");
             return None;
@@ -115,7 +158,7 @@ fn read(walk: &Walk<'_>, node: &Node, name: &str, on: Option<&mut String>) -> Op
         Some(found) => walk.choice(found, &fields.path("dist"), &KINDS.map(|(kind, _)| kind))?,
         None => "exponential",
     };
-    let result = parameters(&mut fields, kind);
+    let result = parameters(&mut fields, kind, unit);
     refuse_foreign(&mut fields, node, kind);
     fields.finish();
     result
@@ -136,19 +179,19 @@ fn refuse_foreign(fields: &mut Fields<'_, '_>, node: &Node, kind: &str) {
 }
 
 /// The parameters of a distribution of this kind.
-fn parameters(fields: &mut Fields<'_, '_>, kind: &str) -> Option<Distribution> {
+fn parameters(fields: &mut Fields<'_, '_>, kind: &str, unit: Unit) -> Option<Distribution> {
     let walk = fields.walk;
     let origin = fields.origin;
     match kind {
-        "constant" => fields.need_time("value", Nanos::ZERO, TIME).map(Distribution::Constant),
+        "constant" => unit.need(fields, "value", Nanos::ZERO).map(Distribution::Constant),
         "lognormal" => {
-            let mean = fields.need_time("mean", Nanos::ZERO, TIME);
+            let mean = unit.need(fields, "mean", Nanos::ZERO);
             let cv = fields.need_number("cv", CV, "give the standard deviation divided by the mean, like 1.2");
             Some(Distribution::Lognormal { mean: mean?, cv: cv? })
         }
         "uniform" => {
-            let low = fields.need_time("low", Nanos::ZERO, TIME);
-            let high = fields.need_time("high", Nanos::ZERO, TIME);
+            let low = unit.need(fields, "low", Nanos::ZERO);
+            let high = unit.need(fields, "high", Nanos::ZERO);
             let (low, high) = (low?, high?);
             if low > high {
                 walk.error(origin, format!("{} {low} is above high {high}", fields.path("low")), "swap them");
@@ -157,8 +200,8 @@ fn parameters(fields: &mut Fields<'_, '_>, kind: &str) -> Option<Distribution> {
         }
         "pareto" => {
             let shape = fields.need_number("shape", SHAPE, "give the exponent of the tail, like 1.5");
-            let low = fields.need_time("low", Nanos(1), TIME);
-            let high = fields.need_time("high", Nanos(1), TIME);
+            let low = unit.need(fields, "low", Nanos(1));
+            let high = unit.need(fields, "high", Nanos(1));
             let (shape, low, high) = (shape?, low?, high?);
             if low >= high {
                 walk.error(origin, format!("{} {low} is not below high {high}", fields.path("low")), "raise high");
@@ -167,16 +210,16 @@ fn parameters(fields: &mut Fields<'_, '_>, kind: &str) -> Option<Distribution> {
         }
         "hyperexponential" => {
             let p1 = fields.need_number("p1", (0.0, 1.0), "give the probability of mean1, like 0.9");
-            let mean1 = fields.need_time("mean1", Nanos::ZERO, TIME);
-            let mean2 = fields.need_time("mean2", Nanos::ZERO, TIME);
+            let mean1 = unit.need(fields, "mean1", Nanos::ZERO);
+            let mean2 = unit.need(fields, "mean2", Nanos::ZERO);
             Some(Distribution::Hyperexponential { p1: p1?, mean1: mean1?, mean2: mean2? })
         }
         "erlang" => {
             let stages = fields.need_whole("stages", (1, STAGES_MOST), "give the number of stages, like 4");
-            let mean = fields.need_time("mean", Nanos::ZERO, "give the mean of the sum, like `250ms`");
+            let mean = unit.need(fields, "mean", Nanos::ZERO);
             Some(Distribution::Erlang { stages: stages? as u32, mean: mean? })
         }
-        "empirical" => samples::empirical(fields).map(Distribution::Empirical),
-        _ => Some(Distribution::Exponential { mean: fields.need_time("mean", Nanos::ZERO, TIME)? }),
+        "empirical" => samples::empirical(fields, unit == Unit::Bytes).map(Distribution::Empirical),
+        _ => Some(Distribution::Exponential { mean: unit.need(fields, "mean", Nanos::ZERO)? }),
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Not classes and stages (`stages.rs` makes those) and not load. Called by `super::plan_of`.
 
-use super::service_time::service;
+use super::service_time::{bytes, service};
 use super::tree::{Node, Value};
 use super::walk::{Fields, Walk};
 use crate::policy::assumptions::SmtpQueue;
 use crate::policy::drain::Drain;
 use crate::time::Nanos;
+use crate::workload::distribution::Distribution;
 use crate::workload::journey::Phase;
 
 /// The most SMTP virtual servers.
@@ -54,7 +55,16 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Protocol {
     pub(super) waiting: Waiting,
-    pub(super) commands: Vec<(String, Vec<Phase>)>,
+    pub(super) commands: Vec<Command>,
+}
+
+/// What a command does.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) name: String,
+    pub(super) phases: Vec<Phase>,
+    /// The bytes of its response, where a front-end sends it; a byte is a nanosecond.
+    pub(super) response: Option<Distribution>,
 }
 
 /// SMTP.
@@ -83,9 +93,10 @@ pub(super) struct Queue {
 
 /// Every service that the scenario has.
 pub(super) fn services(root: &mut Fields<'_, '_>) -> Services {
+    let sends = root.peek("write_buffers").is_some();
     Services {
-        pop3: root.table("pop3").map(|fields| protocol(fields, "pop3")),
-        imap4: root.table("imap4").map(|fields| protocol(fields, "imap4")),
+        pop3: root.table("pop3").map(|fields| protocol(fields, "pop3", sends)),
+        imap4: root.table("imap4").map(|fields| protocol(fields, "imap4", sends)),
         smtp: root.table("smtp").map(smtp),
     }
 }
@@ -95,36 +106,44 @@ fn waiting(fields: &mut Fields<'_, '_>) -> Waiting {
     Waiting { timeout, most: fields.whole("max_waiting", WAITING, WAITING_DEFAULT) as usize }
 }
 
-fn protocol(mut fields: Fields<'_, '_>, name: &str) -> Protocol {
+fn protocol(mut fields: Fields<'_, '_>, name: &str, sends: bool) -> Protocol {
     let waiting = waiting(&mut fields);
     let remedy = format!("give at least one section [{name}.commands.NAME]");
     let node = fields.need("commands", &remedy);
-    let commands = node.map_or_else(Vec::new, |node| commands(fields.walk, node, name, &remedy));
+    let commands = node.map_or_else(Vec::new, |node| commands(fields.walk, node, name, &remedy, sends));
     fields.finish();
     Protocol { waiting, commands }
 }
 
-fn commands(walk: &Walk<'_>, node: &Node, protocol: &str, remedy: &str) -> Vec<(String, Vec<Phase>)> {
+fn commands(walk: &Walk<'_>, node: &Node, protocol: &str, remedy: &str, sends: bool) -> Vec<Command> {
     let name = format!("{protocol}.commands");
     let entries = walk.entries(node, &name).unwrap_or_default();
     if matches!(node.value, Value::Table(_)) && !(1..=COMMANDS_MOST).contains(&entries.len()) {
         let message = format!("{name} has {} commands, and 1 to {COMMANDS_MOST} are accepted", entries.len());
         walk.error(&node.origin, message, remedy);
     }
-    let mut commands: Vec<(String, Vec<Phase>)> = Vec::new();
+    let mut commands: Vec<Command> = Vec::new();
     for entry in entries.iter().take(COMMANDS_MOST) {
         let fine = walk.check_name(&entry.key, &entry.key_origin, "the name of a command");
         if fine && entry.key.contains([' ', '*']) {
             let message = format!("the command `{}` has a blank or a star in its name", entry.key);
             walk.error(&entry.key_origin, message, "a script could not name it; rename it");
         }
-        if commands.iter().any(|(known, _)| known.eq_ignore_ascii_case(&entry.key)) {
+        if commands.iter().any(|known| known.name.eq_ignore_ascii_case(&entry.key)) {
             let message = format!("the command `{}` is there twice", entry.key);
             walk.error(&entry.key_origin, message, "case does not tell commands apart; remove one");
         }
         // Guess: that POP3 and IMAP4 mostly wait for the information store; their service times are not published.
         let Some(mut fields) = walk.table(&entry.node, &format!("{name}.{}", entry.key)) else { continue };
-        commands.push((entry.key.clone(), service(&mut fields, "store")));
+        let phases = service(&mut fields, "store");
+        let name = fields.path("response_bytes");
+        let given = fields.take("response_bytes");
+        if let Some(node) = given.filter(|_| !sends) {
+            let message = format!("{name} says how much is sent, and nothing says how");
+            walk.error(&node.origin, message, "add a section [write_buffers], or remove it");
+        }
+        let response = given.and_then(|node| bytes(walk, node, &name));
+        commands.push(Command { name: entry.key.clone(), phases, response });
         fields.finish();
     }
     commands

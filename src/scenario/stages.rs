@@ -2,14 +2,22 @@
 //!
 //! Not the load that enters them. Called by `super::plan_of`.
 
+use std::sync::Arc;
+
+use super::limits::Senders;
 use super::services::{Protocol, Queue, Services, Smtp, Waiting};
-use crate::ids::{ClassId, StageId};
+use super::walk::Walk;
+use crate::ids::{ClassId, DependencyId, StageId};
 use crate::plan::{ClassPlan, Role};
 use crate::policy::assumptions::{Assumptions, SmtpQueue};
 use crate::policy::dispatch::{ClassRule, Kind};
 use crate::policy::sizing::PoolShape;
 use crate::workload::distribution::Distribution;
-use crate::workload::journey::{Branch, Phase, Stage, Then};
+use crate::workload::journey::{Branch, Phase, PhaseKind, Stage, Then};
+use crate::workload::response::{Response, Sender};
+
+/// What a response waits for, by the name that faults have for it: the link to its client.
+const CLIENTS: &str = "clients";
 
 /// The classes and stages of a scenario, and where load enters.
 #[derive(Debug, Default)]
@@ -86,11 +94,18 @@ impl Caps {
 }
 
 /// Everything that `services` make.
-pub(super) fn stages(services: &Services, assumptions: &Assumptions, caps: Caps) -> Stages {
+pub(super) fn stages(
+    services: &Services,
+    senders: &Senders,
+    walk: &Walk<'_>,
+    assumptions: &Assumptions,
+    caps: Caps,
+) -> Stages {
     let mut all = Stages::default();
+    let sender = |name: &str| senders.of(name).map(|sender| (sender, walk.dependency(CLIENTS)));
     let mut entries = Entries {
-        pop3: services.pop3.as_ref().map(|pop3| all.add_protocol("pop3", pop3)),
-        imap4: services.imap4.as_ref().map(|imap4| all.add_protocol("imap4", imap4)),
+        pop3: services.pop3.as_ref().map(|pop3| all.add_protocol("pop3", pop3, sender("pop3"))),
+        imap4: services.imap4.as_ref().map(|imap4| all.add_protocol("imap4", imap4, sender("imap4"))),
         smtp: None,
     };
     // With no virtual server, SMTP is not started.
@@ -115,14 +130,25 @@ impl Stages {
         StageId((self.stages.len() - 1) as u16)
     }
 
-    pub(super) fn add_protocol(&mut self, name: &str, protocol: &Protocol) -> Vec<(String, StageId)> {
+    /// `sender`: what sends its responses, and what that is a wait for.
+    pub(super) fn add_protocol(
+        &mut self,
+        name: &str,
+        protocol: &Protocol,
+        sender: Option<(Arc<dyn Sender>, DependencyId)>,
+    ) -> Vec<(String, StageId)> {
         let class = self.add_class(name.to_string(), Role::Protocol, requests(protocol.waiting.most));
         let mut commands = Vec::new();
-        for (command, phases) in &protocol.commands {
-            let shown = format!("{name} {}", command.to_uppercase());
-            let stage = self.add_stage(shown, class, phases, Some(&protocol.waiting));
+        for command in &protocol.commands {
+            let shown = format!("{name} {}", command.name.to_uppercase());
+            let mut phases = command.phases.clone();
+            if let (Some(bytes), Some((by, on))) = (&command.response, &sender) {
+                let time = Distribution::Response(Response::new(bytes.clone(), Arc::clone(by)));
+                phases.push(Phase { kind: PhaseKind::Wait(*on), time });
+            }
+            let stage = self.add_stage(shown, class, &phases, Some(&protocol.waiting));
             self.stages[stage.index()].then = Then::Script;
-            commands.push((command.clone(), stage));
+            commands.push((command.name.clone(), stage));
         }
         commands
     }

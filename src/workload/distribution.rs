@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::response::Response;
 use crate::rng::Stream;
 use crate::time::Nanos;
 
@@ -59,6 +60,8 @@ pub enum Distribution {
     },
     /// One of these values, each as likely as the others.
     Empirical(Arc<[Nanos]>),
+    /// The time for which a response of random size holds its thread.
+    Response(Response),
 }
 
 impl Distribution {
@@ -100,10 +103,14 @@ impl Distribution {
                 let at = (stream.unit() * values.len() as f64) as usize;
                 values[at.min(values.len() - 1)]
             }
+            Distribution::Response(response) => response.draw(stream),
         }
     }
 
     /// The same shape, with all times `factor` times as long; `factor` is above 0.
+    ///
+    /// # Panics
+    /// For responses: a gap or a pause is none.
     #[must_use]
     pub fn times(&self, factor: f64) -> Distribution {
         let long = |time: &Nanos| time.scale(factor);
@@ -122,6 +129,7 @@ impl Distribution {
             }
             Distribution::Erlang { stages, mean } => Distribution::Erlang { stages: *stages, mean: long(mean) },
             Distribution::Empirical(values) => Distribution::Empirical(values.iter().map(long).collect()),
+            Distribution::Response(_) => panic!("a response takes the time that it takes"),
         }
     }
 
@@ -139,6 +147,7 @@ impl Distribution {
             Distribution::Empirical(values) => {
                 values.iter().map(|v| v.0 as f64).sum::<f64>() / values.len().max(1) as f64
             }
+            Distribution::Response(response) => response.mean_ns(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::arrivals::Pattern;
 use super::distribution::Distribution;
 use super::faults::Fault;
+use super::response::Response;
 use crate::ids::{ClassId, DependencyId, StageId};
 
 /// All load of a scenario.
@@ -39,7 +40,30 @@ pub struct Stage {
     pub then: Then,
 }
 
+impl LoadSpec {
+    /// What clients ask for, whoever sends the responses and however long they take: of those, the bytes.
+    #[must_use]
+    pub fn asked(&self) -> LoadSpec {
+        let mut asked = self.clone();
+        for phase in asked.stages.iter_mut().flat_map(|stage| &mut stage.phases) {
+            if let Distribution::Response(response) = &phase.time {
+                phase.time = response.sizes().clone();
+            }
+        }
+        asked
+    }
+}
+
 impl Stage {
+    /// The phase in which the stage sends its response.
+    #[must_use]
+    pub fn response(&self) -> Option<(u32, &Response)> {
+        self.phases.iter().zip(0..).find_map(|(phase, at)| match &phase.time {
+            Distribution::Response(response) => Some((at, response)),
+            _ => None,
+        })
+    }
+
     /// Mean service time without faults, in nanoseconds: (on a processor, waiting).
     #[must_use]
     pub fn mean_ns(&self) -> (f64, f64) {

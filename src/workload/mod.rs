@@ -12,6 +12,7 @@ mod items;
 pub mod journey;
 pub mod logs;
 pub mod popularity;
+pub mod response;
 
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -131,6 +132,8 @@ pub struct Workload {
     spec: Arc<LoadSpec>,
     stages: Vec<StageFacts>,
     has_faults: bool,
+    /// Whether some stage sends responses.
+    responds: bool,
     sources: Vec<SourceState>,
     /// When the next journey of each open source begins.
     begins: Calendar,
@@ -155,6 +158,7 @@ impl Workload {
             spec: spec.clone(),
             stages: spec.stages.iter().map(facts).collect(),
             has_faults: !spec.faults.is_empty(),
+            responds: spec.stages.iter().any(|stage| stage.response().is_some()),
             sources: Vec::new(),
             begins: Calendar::new(),
             put_off: BinaryHeap::new(),
@@ -301,6 +305,21 @@ impl Workload {
                 Work::Wait(faults::stretched(&self.spec.faults, stage.class, on, time, now, stream.unit()))
             }
         })
+    }
+
+    /// How many bytes the response to an item has, where its stage sends one; none to the row of a log that says how long
+    /// its service took.
+    #[must_use]
+    #[inline(always)]
+    pub fn response(&self, item: &PackedItem) -> Option<u64> {
+        if self.responds { self.response_of(item) } else { None }
+    }
+
+    fn response_of(&self, item: &PackedItem) -> Option<u64> {
+        let (phase, response) = self.spec.stages[item.stage.index()].response()?;
+        let source = &self.sources[item.source().index()];
+        let mut stream = source.key.stream(item.number(), phase_purpose(item.step, phase));
+        item.given().is_none().then(|| response.bytes(&mut stream))
     }
 
     /// Whether the handler of an item that began its service at `started` panics at the end.

@@ -353,6 +353,7 @@ impl Machine {
         let mut floor = self.floor.lock();
         let end = if interrupted { self.now() } else { self.plan.duration };
         let behind = end.since(floor.next_due());
+        let write_buffers = floor.take_writes(end);
         let (mut summary, failover) = floor.close(&self.plan, end);
         let trace_lines = floor.trace_lines();
         drop(floor);
@@ -378,6 +379,7 @@ impl Machine {
             threads_refused: tally.threads_refused,
             panics: tally.panics,
             trace_lines,
+            write_buffers,
             log,
         }
     }

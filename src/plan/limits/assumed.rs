@@ -2,9 +2,11 @@
 //!
 //! Not their meaning (the models' `spec`s say it). Called by `super::Limits`.
 
+use super::write_buffers::WriteBuffersPlan;
 use super::{Caller, DomainsPlan, StorePlan};
 use crate::models::domain_table::spec::{Freed, Sweep, WhenGone, ZeroThreshold};
 use crate::models::store::spec::Casualties;
+use crate::models::write_buffers::spec::{Acks, Held, Nagle, Opening, TooSmall, WriteReturns};
 use crate::policy::assumptions::Assumption;
 use crate::time::Nanos;
 
@@ -246,4 +248,128 @@ pub(super) fn of_domains(plan: &DomainsPlan) -> Vec<Assumption> {
         format!("{} s on average", plan.load.stages[0].mean_ns().1 / 1e9),
     ];
     listed(&DOMAINS, values)
+}
+
+const KB823857: &str = "KB 823857";
+
+const WRITE_BUFFERS: [Open; 13] = [
+    Open {
+        name: "write_buffers.too_small",
+        choices: "as-it-is, default",
+        why: "ExBPA calls a MaxBufferSize from 1 to 1,023 an error and does not say what the service makes of it",
+        source: "ExBPA aa998628",
+    },
+    Open {
+        name: "write_buffers.write_returns",
+        choices: "accepted, acknowledged",
+        why: "whether a write of the service returns once TCP has its bytes or once the client has acknowledged them is not \
+             published; it decides what a small buffer costs",
+        source: KB823857,
+    },
+    Open {
+        name: "write_buffers.held",
+        choices: "until-written, until-acknowledged",
+        why: "how long a response holds its thread is not published; with asynchronous writes it might hold none",
+        source: KB823857,
+    },
+    Open {
+        name: "write_buffers.send_buffer_bytes",
+        choices: "a whole number, bytes",
+        why: "the send buffer of the service's connections is not published",
+        source: "ours",
+    },
+    Open {
+        name: "write_buffers.window_bytes",
+        choices: "a whole number, bytes",
+        why: "the receive window is the client's; this is 12 segments of 1,460 bytes",
+        source: "ours",
+    },
+    Open {
+        name: "write_buffers.slow_start_segments",
+        choices: "none, or a whole number of segments",
+        why: "the text says nothing of congestion control",
+        source: "RFC 2581",
+    },
+    Open {
+        name: "write_buffers.mss",
+        choices: "a whole number, bytes",
+        why: "Ethernet's 1,500 bytes without 40 of headers; a client's link may have less",
+        source: "RFC 879",
+    },
+    Open {
+        name: "write_buffers.header_bytes",
+        choices: "a whole number, bytes",
+        why: "IP and TCP without options, and nothing for the link below them",
+        source: "RFC 791, RFC 793",
+    },
+    Open {
+        name: "write_buffers.nagle",
+        choices: "true, false",
+        why: "Nagle's algorithm is not in the KB",
+        source: "RFC 896",
+    },
+    Open {
+        name: "write_buffers.acks",
+        choices: "each-segment, every-second-segment, every-second-full-segment",
+        why: "when clients acknowledge is not in the KB; with delayed_ack as the timer",
+        source: "RFC 1122",
+    },
+    Open {
+        name: "write_buffers.buffers_per_connection",
+        choices: "a whole number",
+        why: "how many buffers of MaxBufferSize a connection has is not published",
+        source: KB823857,
+    },
+    Open {
+        name: "write_buffers.connection_bytes",
+        choices: "a whole number, bytes",
+        why: "inetinfo's working set was 221 MB with 15,000 IMAP4 connections, which leaves 15 KiB for all of one",
+        source: "TechNet aa998453",
+    },
+    Open {
+        name: "write_buffers.base_mb",
+        choices: "a whole number, MB",
+        why: "what the front-end takes without connections is not published",
+        source: "ours",
+    },
+];
+
+pub(super) fn of_write_buffers(plan: &WriteBuffersPlan) -> Vec<Assumption> {
+    let Some(own) = plan.services.first().map(|service| &service.spec.assumptions) else { return Vec::new() };
+    let (acks, timer) = match own.acks {
+        Acks::EachSegment => ("each-segment", None),
+        Acks::EverySecondSegment { timer } => ("every-second-segment", Some(timer)),
+        Acks::EverySecondFullSegment { timer } => ("every-second-full-segment", Some(timer)),
+    };
+    let values = vec![
+        match own.too_small {
+            TooSmall::TakenAsItIs => "as-it-is",
+            TooSmall::ReadAsDefault => "default",
+        }
+        .to_string(),
+        match own.write_returns {
+            WriteReturns::Accepted => "accepted",
+            WriteReturns::Acknowledged => "acknowledged",
+        }
+        .to_string(),
+        match own.held {
+            Held::UntilWritten => "until-written",
+            Held::UntilAcknowledged => "until-acknowledged",
+        }
+        .to_string(),
+        own.send_buffer_bytes.to_string(),
+        own.window_bytes.to_string(),
+        match own.opening {
+            Opening::AtOnce => "none".to_string(),
+            Opening::SlowStart { initial_segments } => initial_segments.to_string(),
+        },
+        own.mss.to_string(),
+        own.header_bytes.to_string(),
+        (own.nagle == Nagle::On).to_string(),
+        timer.map_or_else(|| acks.to_string(), |timer| format!("{acks}, {timer}")),
+        own.buffers_per_connection.to_string(),
+        own.other_bytes_per_connection.to_string(),
+        (own.base_bytes >> 20).to_string(),
+    ];
+    listed(&WRITE_BUFFERS, values)
 }

@@ -306,6 +306,7 @@ pub static TABLE: &[RegistryValue] = &[
         default: DefaultData::Value(1024),
         advised_most: Some(65_536),
         unit: "bytes",
+        limit: Some("[write_buffers]"),
         meaning: "one write of a POP3 front-end; a multiple of 1024, recommended at most 32768",
         source: "KB 823857, ExBPA aa998628",
         ..PLAIN
@@ -317,6 +318,7 @@ pub static TABLE: &[RegistryValue] = &[
         default: DefaultData::Value(1024),
         advised_most: Some(65_536),
         unit: "bytes",
+        limit: Some("[write_buffers]"),
         meaning: "one write of an IMAP4 front-end; a multiple of 1024, recommended at most 32768",
         source: "KB 823857, ExBPA 753c8517",
         ..PLAIN

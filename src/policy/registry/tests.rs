@@ -42,7 +42,10 @@ fn each_row_stands_at_its_id_and_no_two_are_the_same() {
     assert_eq!(TABLE.len(), ValueId::Imap4MaxBufferSize as usize + 1);
     assert_eq!(TABLE.iter().filter(|value| value.modelled).count(), 6);
     let of_limits: Vec<&str> = TABLE.iter().filter_map(|value| value.limit).collect();
-    assert_eq!(of_limits, ["[domains]", "[store]", "[store]", "[store]", "[store]"]);
+    assert_eq!(
+        of_limits,
+        ["[domains]", "[store]", "[store]", "[store]", "[store]", "[write_buffers]", "[write_buffers]"]
+    );
     assert!(TABLE.iter().all(|value| !value.modelled || value.limit.is_none()));
 }
 
@@ -68,6 +71,10 @@ fn keys_are_found_in_any_spelling() {
     }
     let ids: Vec<ValueId> = find_by_name("MaxBufferSize").map(|v| v.id).collect();
     assert_eq!(ids, [ValueId::Pop3MaxBufferSize, ValueId::Imap4MaxBufferSize]);
+    let of = |name: &str| find_by_name(name).map(|v| v.id).collect::<Vec<_>>();
+    assert_eq!(of(r"pop3svc\MaxBufferSize"), [ValueId::Pop3MaxBufferSize]);
+    assert_eq!(of(r"IMAP4Svc\maxbuffersize"), [ValueId::Imap4MaxBufferSize]);
+    assert_eq!(of(r"W3Svc\MaxBufferSize"), []);
     assert_eq!(find_by_name("max threads (public+private)").count(), 1);
 }
 
@@ -180,11 +187,15 @@ fn values_outside_their_range_are_refused() {
     check(&[(MsgHandleThreshold, 15_001)], &["warning: scenario: MsgHandleThreshold 15001 is above"]);
     check(&[(MsgHandleAsyncThreshold, 15_001)], &["at most 15000"]);
     for buffer in [Pop3MaxBufferSize, Imap4MaxBufferSize] {
-        for sound in [0, 1024, 65_536] {
+        for sound in [1024, 32_768, 65_536] {
             check(&[(buffer, sound)], &[]);
         }
+        check(&[(buffer, 0)], &["is what no published text says the meaning of"]);
         for wrong in [1, 512, 1023] {
             check(&[(buffer, wrong)], &["which ExBPA calls an error"]);
+        }
+        for wrong in [1025, 40_000, 65_535] {
+            check(&[(buffer, wrong)], &["is no multiple of 1024 bytes"]);
         }
         check(&[(buffer, 65_537)], &["above the published advice of at most 65536"]);
     }

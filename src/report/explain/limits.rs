@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::plan::limits::{Caller, DomainsPlan, StorePlan};
 use crate::time::Nanos;
 
-fn names(plans: &[&Plan]) -> Vec<String> {
+pub(super) fn names(plans: &[&Plan]) -> Vec<String> {
     plans.iter().map(|plan| plain(&plan.variant)).collect()
 }
 

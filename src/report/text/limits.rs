@@ -1,10 +1,12 @@
-//! The limits beside the pool, each in a file of its own: the store's threads and the domain table.
+//! The limits beside the pool, each in a file of its own: the store's threads and the domain table; and a front-end's
+//! writes, which are in the time of the pool's threads.
 //!
 //! Not the figures, which are `metrics::limits`'. Called by `text`, `html` and `explain`; every part is empty where no variant
 //! has the limit.
 
 pub(in crate::report) mod domains;
 pub(in crate::report) mod store;
+pub(in crate::report) mod write_buffers;
 
 use super::super::blocks::Blocks;
 use super::super::format::{Tone, amount, count, plain, toned};
@@ -23,7 +25,10 @@ const ENTRIES_TOLD: usize = 14;
 pub(super) fn tells(plans: &[&Plan], id: ValueId) -> bool {
     let told = |plan: &&Plan| {
         let by_store = plan.limits.store.is_some() && StorePlan::VALUES.contains(&id);
-        by_store || (plan.limits.domains.is_some() && id == ValueId::ZombieDomainEntryThreshold)
+        let writes = plan.limits.write_buffers.as_ref();
+        by_store
+            || (plan.limits.domains.is_some() && id == ValueId::ZombieDomainEntryThreshold)
+            || writes.is_some_and(|own| own.services.iter().any(|service| service.value == id))
     };
     plans.iter().all(told)
 }
@@ -43,6 +48,13 @@ pub(super) fn how_to_read(report: &Report) -> Vec<&'static str> {
             "An entry of the domain table is live while its domain has messages, then dead. Dead entries stay until they are \
              swept or the service restarts. The memory of the emulated server is an account: what an entry takes in it is \
              domains.entry_bytes. 1 MB is 1,048,576 bytes.",
+        );
+    }
+    if report.variants.iter().any(|v| v.plan.limits.write_buffers.is_some()) {
+        parts.push(
+            "A response takes from its first write until its client has the last byte; until its thread is free it counts in the \
+             service time above. Each client has a link of his own, on which nothing is lost. Users that fit: the memory that \
+             the front-end does not need itself, divided by that of one connection of the protocol.",
         );
     }
     parts

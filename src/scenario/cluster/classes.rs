@@ -68,10 +68,10 @@ impl Cluster<'_> {
             for (at, _) in own().filter(|(_, resource)| resource.kind == kind) {
                 match (kind, &services.pop3, &services.imap4, &services.smtp) {
                     (ResourceKind::Pop3, Some(pop3), ..) => {
-                        entries.pop3 = Some(all.add_protocol(&format!("{name}.pop3"), pop3));
+                        entries.pop3 = Some(all.add_protocol(&format!("{name}.pop3"), pop3, None));
                     }
                     (ResourceKind::Imap4, _, Some(imap4), _) => {
-                        entries.imap4 = Some(all.add_protocol(&format!("{name}.imap4"), imap4));
+                        entries.imap4 = Some(all.add_protocol(&format!("{name}.imap4"), imap4, None));
                     }
                     (ResourceKind::Smtp, .., Some(smtp)) if !smtp.queues.is_empty() => {
                         let names = Names { inbound: format!("{name}.smtp-in"), queues: vec![format!("{name}.")] };
