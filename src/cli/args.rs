@@ -180,6 +180,11 @@ pub struct OutputArgs {
     /// Burn real CPU in `cpu` phases instead of only holding an emulated processor
     #[arg(long)]
     pub burn_cpu: bool,
+    /// After the run, send one response of each front-end so often over sockets of this computer, and put model and
+    /// measurement side by side into the report; takes as long as the responses do
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "3",
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub loopback: Option<u32>,
     /// Files beside the report.
     #[command(flatten)]
     pub files: FileArgs,

@@ -8,6 +8,7 @@ pub mod files;
 mod generate;
 mod inspect;
 mod load;
+mod loopback;
 mod output;
 pub mod parity;
 pub mod problems;

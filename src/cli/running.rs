@@ -10,6 +10,7 @@ use super::args::{Changes, Engine, Format, OutputArgs, ReplayArgs, RunArgs};
 use super::exit::Exit;
 use super::files::{self, Streams};
 use super::load;
+use super::loopback;
 use super::output::{complain, print, write_file};
 use super::progress::Bars;
 use crate::engine::{EngineError, Interrupt};
@@ -64,6 +65,7 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
     let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
     refused.extend(files::refused(plans, inputs, args));
+    refused.extend(loopback::refused(plans, args));
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
         load::show(&refused);
@@ -99,8 +101,12 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
     bars.clear();
     let streamed = streams.close(ran.report.is_some());
     let failure = ran.error.as_ref().map(|(variant, reason)| tell(variant, reason));
+    let mut sockets = true;
     if let Some(report) = &mut ran.report {
         report.origin = Some(Origin { command: command(), text: text_read });
+        if !options.interrupt.is_set() {
+            sockets = loopback::add(report, args);
+        }
     }
     let Some(report) = &ran.report else {
         return Ok(if streamed { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
@@ -126,7 +132,11 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
         }
     }
     written &= files::write(report, args);
-    Ok(if written { ending(&ran, options.interrupt.is_set()) } else { Exit::NotWritten })
+    Ok(match (written, sockets) {
+        (false, _) => Exit::NotWritten,
+        (true, false) => Exit::Failed,
+        (true, true) => ending(&ran, options.interrupt.is_set()),
+    })
 }
 
 /// The command that is being carried out, as a shell reads it.

@@ -118,6 +118,27 @@ pub struct WriteFigures {
     pub response: Latency,
     /// How much time was measured.
     pub measured: Nanos,
+    /// One response over this computer's sockets, where that was asked for.
+    pub loopback: Option<Loopback>,
+}
+
+/// The model beside the computer's own network: one response, over a link of which only the latency is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loopback {
+    /// Its bytes.
+    pub bytes: u64,
+    /// What the model says of such a link.
+    pub model: Transfer,
+    /// How often it was sent.
+    pub runs: u32,
+    /// The most writes that it took.
+    pub writes: u64,
+    /// How long it took, the median.
+    pub response: Nanos,
+    /// The shortest time.
+    pub response_least: Nanos,
+    /// How long it held its thread, the median.
+    pub thread_held: Nanos,
 }
 
 impl WriteFigures {

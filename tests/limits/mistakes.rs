@@ -106,3 +106,43 @@ fn thresholds_of_a_limit_need_the_limit() {
                 [[assert]]\nthat = \"domains.dead_max < 0\"\n";
     every(text, &["is a figure of [store]", "did you mean `domains.dead_max`?", "can never hold"]);
 }
+
+#[test]
+fn every_mistake_of_write_buffers_is_told_at_once() {
+    every(
+        "[registry]\nMaxBufferSize = 4096\n[write_buffers]\nversion = \"5.5\"\nfront_end = 1\nbits_per_second = -1\n\
+         write_returns = \"soon\"\nheld = \"long\"\nmss = 10\nwindow_bytes = 0\nnagle = \"on\"\ndelayed_ack = \"1s\"\n\
+         base_mb = 4096\nlatensy = \"1ms\"\n\
+         [pop3.commands.retr]\ncpu = \"1ms\"\nresponse_bytes = \"26KB\"\n\
+         [imap4.commands.fetch]\ncpu = \"1ms\"\nresponse_bytes = { dist = \"lognormal\", mean = \"1s\" }\n\
+         [load.a]\nservice = \"pop3\"\nrate = 1\nscript = [\"retr\"]\n",
+        &[
+            "`MaxBufferSize` is a value of several keys",
+            "write_buffers.version",
+            "write_buffers.front_end",
+            "write_buffers.latency is missing",
+            "write_buffers.bits_per_second",
+            "write_buffers.write_returns",
+            "write_buffers.held",
+            "write_buffers.mss",
+            "write_buffers.window_bytes",
+            "write_buffers.nagle",
+            "write_buffers.delayed_ack does not belong to acks = \"each-segment\"",
+            "no user fits",
+            "did you mean `latency`?",
+            "pop3.commands.retr.response_bytes",
+            "imap4.commands.fetch.response_bytes.mean",
+            "imap4.commands.fetch.response_bytes.cv is missing",
+            "no command of [pop3] or [imap4] has response_bytes",
+        ],
+    );
+}
+
+#[test]
+fn a_response_needs_somebody_who_sends_it_and_a_front_end_is_one_server() {
+    let load = "[load.a]\nservice = \"pop3\"\nrate = 1\nscript = [\"retr\"]\n";
+    let pop3 = "[pop3.commands.retr]\ncpu = \"1ms\"\nresponse_bytes = 100\n";
+    every(&format!("{pop3}{load}"), &["says how much is sent, and nothing says how"]);
+    let many = format!("{pop3}{load}").replace("= 100", "= 100000001");
+    every(&format!("[write_buffers]\nlatency = \"1ms\"\n{many}"), &["response_bytes", "no command of [pop3]"]);
+}

@@ -9,7 +9,7 @@ use super::super::text::limits::write_buffers;
 use super::cluster::{OverRuns, over_runs};
 use super::fill::{latency, seconds};
 use super::wire::{Finite, Latency, Map};
-use crate::metrics::limits::WriteFigures;
+use crate::metrics::limits::{Loopback, WriteFigures};
 use crate::models::write_buffers::spec::{Held, WriteReturns};
 use crate::plan::Plan;
 use crate::plan::limits::write_buffers::FrontEnd;
@@ -49,6 +49,21 @@ struct Service {
     due_to_last_byte_us: Latency,
     bytes_per_second: Finite,
     bits_per_second_of_one: Option<Finite>,
+    loopback: Option<OverSockets>,
+}
+
+/// Model and measurement side by side.
+#[derive(Debug, Serialize)]
+struct OverSockets {
+    bytes: u64,
+    runs: u32,
+    writes_model: u64,
+    writes: u64,
+    response_model_s: Finite,
+    response_s: Finite,
+    response_least_s: Finite,
+    held_model_s: Finite,
+    held_s: Finite,
 }
 
 /// What a front-end has sent, where the variant has `[write_buffers]`.
@@ -101,5 +116,20 @@ fn service(plan: &Plan, own: &FrontEnd, memory_bytes: u64, found: &WriteFigures)
         due_to_last_byte_us: latency(&found.response.summary()),
         bytes_per_second: Finite(found.bytes_per_second()),
         bits_per_second_of_one: found.bits_per_second_of_one().map(Finite),
+        loopback: found.loopback.as_ref().map(over_sockets),
+    }
+}
+
+fn over_sockets(own: &Loopback) -> OverSockets {
+    OverSockets {
+        bytes: own.bytes,
+        runs: own.runs,
+        writes_model: own.model.writes,
+        writes: own.writes,
+        response_model_s: seconds(own.model.response),
+        response_s: seconds(own.response),
+        response_least_s: seconds(own.response_least),
+        held_model_s: seconds(own.model.thread_held),
+        held_s: seconds(own.thread_held),
     }
 }

@@ -57,6 +57,15 @@ pub(super) fn how_to_read(report: &Report) -> Vec<&'static str> {
              the front-end does not need itself, divided by that of one connection of the protocol.",
         );
     }
+    let figures = report.variants.iter().flat_map(|v| v.limits.write_buffers.iter().flatten());
+    if figures.clone().any(|own| own.loopback.is_some()) {
+        parts.push(
+            "Over sockets: one response of the mean size went through the loopback device of this computer, whose bytes a relay \
+             keeps back for the latency. The relay makes no bandwidth, window, slow start, Nagle's algorithm or late \
+             acknowledgement, so the model's side of these rows is without them. How often the latency was waited for is what is \
+             compared; what the sockets take longer is the computer's own time. Medians.",
+        );
+    }
     parts
 }
 

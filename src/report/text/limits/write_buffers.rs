@@ -4,13 +4,13 @@
 //! them.
 
 use super::super::super::blocks::Blocks;
-use super::super::super::format::{amount, count, micros, plain};
+use super::super::super::format::{amount, count, counted, micros, plain};
 use super::super::super::table::Sheet;
 use super::super::super::{Report, VariantReport};
 use super::super::figures::ABSENT;
 use super::super::names;
 use super::{bytes, of_the_first_run};
-use crate::metrics::limits::WriteFigures;
+use crate::metrics::limits::{Loopback, WriteFigures};
 use crate::models::write_buffers::spec::{Acks, Finding, Held, Nagle, WriteReturns};
 use crate::plan::Plan;
 use crate::plan::limits::write_buffers::{FrontEnd, WriteBuffersPlan};
@@ -142,6 +142,21 @@ fn figures(report: &Report, name: &str, sheet: &mut Sheet) {
     }
     add("  from due to the last byte, p50", &|f| summary(f, |s| s.p50));
     add("    p99", &|f| summary(f, |s| s.p99));
+    let over = |f: &WriteFigures, cell: &dyn Fn(&Loopback) -> String| {
+        f.loopback.as_ref().map_or_else(|| ABSENT.to_string(), cell)
+    };
+    if all.iter().flatten().any(|f| f.loopback.is_some()) {
+        add("  over sockets of this computer", &|f| {
+            over(f, &|own| format!("{} bytes, sent {}", count(own.bytes), counted(own.runs.into(), "time")))
+        });
+        add("    writes, model and sockets", &|f| {
+            over(f, &|own| format!("{}, {}", count(own.model.writes), count(own.writes)))
+        });
+        add("    takes, model and sockets", &|f| over(f, &|own| format!("{}, {}", own.model.response, own.response)));
+        add("    holds its thread, the same", &|f| {
+            over(f, &|own| format!("{}, {}", own.model.thread_held, own.thread_held))
+        });
+    }
     add("  bytes in a second, of all", &|f| count(f.bytes_per_second().round() as u64));
     add("  packets in a second, of all", &|f| {
         let seconds = f.measured.as_secs_f64();
