@@ -85,7 +85,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::sample::{compared, on_cluster, report, with_limits};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_writes};
     use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
@@ -191,6 +191,7 @@ mod tests {
         found.over_runs = over_runs(&[found.figures.listed(), found.figures.listed()]);
         report.variants.push(on_cluster);
         report.variants.push(with_limits("limits", 5, None));
+        report.variants.push(with_writes("writes", Some(8_192)));
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {
@@ -242,6 +243,22 @@ mod tests {
             assert_eq!(spans.last().unwrap()["to_s"], 600.0);
         }
         assert!(value["variants"][0]["services"]["evs1.pop3"]["cut"].is_u64());
+    }
+
+    #[test]
+    fn writes_are_told_and_nothing_of_them_without_any() {
+        assert!(!json(&compared()).contains("\"write_buffers\":"));
+        let report = report(vec![with_writes("default", None), with_writes("large", Some(65_535))]);
+        let value = parsed(&report);
+        let [default, large] = [0, 1].map(|at| &value["variants"][at]["write_buffers"]["services"]["pop3"]);
+        assert_eq!((&default["buffer_bytes"], &default["writes"]), (&1_024.into(), &(3 * 26).into()));
+        assert!(default["max_buffer_size"].is_null() && default["findings"].as_array().unwrap().is_empty());
+        assert_eq!((&large["max_buffer_size_origin"], &large["writes"]), (&"kb.reg:4".into(), &3.into()));
+        assert_eq!(large["findings"][0], "no multiple of 1,024");
+        // 26 round trips of 100 ms but the way back of the last one, and 20 ms before the first write.
+        assert_eq!(default["response_max_s"], 2.55);
+        assert_eq!(default["due_to_last_byte_us"]["max"], 2_570_000.0);
+        assert_eq!(default["loopback"]["response_s"], 2.551);
     }
 
     #[test]

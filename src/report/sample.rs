@@ -4,6 +4,7 @@
 
 mod cluster;
 mod limits;
+mod writes;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use crate::workload::journey::{
 
 pub(super) use cluster::on_cluster;
 pub(super) use limits::with_limits;
+pub(super) use writes::with_writes;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =

@@ -7,7 +7,7 @@
 //!
 //! Not a network: one connection that is open already, on a link of its own on which nothing is lost, reordered or
 //! shared. Not a load and not a service: how many responses there are, how long they take to make and who waits for a
-//! thread is the engine's. No engine asks it yet; one that does adds [`Transfer::thread_held`] to the command's phases.
+//! thread is the engine's, in which [`Transfer::thread_held`] is the last of a command's phases.
 //!
 //! Opening and closing the connection and the client's own commands are not in it. A late acknowledgement is not
 //! carried by the client's next command.

@@ -150,7 +150,7 @@ pub(in crate::report) fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::format::{columns, paint};
-    use super::super::super::sample::{compared, report, with_limits};
+    use super::super::super::sample::{compared, report, with_limits, with_writes};
     use super::super::{TextOptions, text};
     use super::*;
     use crate::report::verdict::sentence;
@@ -161,6 +161,31 @@ mod tests {
 
     fn at(report: &Report, width: usize) -> String {
         text(report, &TextOptions { width, colour: false })
+    }
+
+    #[test]
+    fn writes_are_told_at_every_width_with_their_values_and_beside_the_sockets() {
+        let told = report(vec![with_writes("default", None), with_writes("large", Some(65_535))]);
+        for width in [48, 60, 80, 100, 132, 250] {
+            let text = at(&told, width);
+            for line in text.lines() {
+                assert!(columns(line) <= width, "{width}: {line}");
+            }
+        }
+        let text = at(&told, 132);
+        for wanted in [
+            "WRITE BUFFERS",
+            "1,024 (default)",
+            "65,535 (kb.reg:4)",
+            "no multiple of 1,024",
+            "2.55 s, 2.55 s",
+            "26, 26",
+        ] {
+            assert!(text.contains(wanted), "{wanted} is not in\n{text}");
+        }
+        // Each value is told there and not once more among the pool's.
+        assert_eq!(text.matches("kb.reg:4").count(), 1, "{text}");
+        assert!(!at(&compared(), 100).contains("WRITE BUFFERS"));
     }
 
     #[test]
