@@ -133,6 +133,18 @@ impl RegistryValue {
         of.is_none_or(is_of) && self.has_name(name)
     }
 
+    /// The name as a scenario has to write it: where others of the name are as likely meant, with a part of its key.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        let is_of_inetinfo = |value: &RegistryValue| value.key.to_lowercase().contains(r"\inetinfo\");
+        let namesakes = || TABLE.iter().filter(|other| other.has_name(self.name));
+        if namesakes().count() == 1 || namesakes().any(is_of_inetinfo) {
+            return self.name.to_string();
+        }
+        let of = self.key.split('\\').rev().nth(1).unwrap_or(self.key);
+        format!(r"{of}\{}", self.name)
+    }
+
     fn has_name(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name) || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }

@@ -116,7 +116,7 @@ fn machines(plans: &[&Plan], width: usize) -> String {
 }
 
 fn registry(plan: &&Plan) -> String {
-    let set = plan.registry.iter().map(|(id, s)| format!("{} = {} ({})", id.value().name, s.data, s.origin()));
+    let set = plan.registry.iter().map(|(id, s)| format!("{} = {} ({})", id.value().full_name(), s.data, s.origin()));
     let set = set.collect::<Vec<_>>().join(", ");
     if set.is_empty() { "empty".to_string() } else { plain(&set) }
 }

@@ -309,12 +309,12 @@ fn registry_words(variant: &VariantReport, differ: &BTreeSet<ValueId>) -> String
     if registry.is_empty() {
         return "with an empty registry".into();
     }
-    let set = |id: &ValueId| registry.get(*id).map(|data| format!("{}={data}", id.value().name));
+    let set = |id: &ValueId| registry.get(*id).map(|data| format!("{}={data}", id.value().full_name()));
     let words: Vec<String> = differ.iter().filter_map(set).collect();
     if !words.is_empty() {
         return format!("with {}", and(&words));
     }
-    let absent: Vec<String> = differ.iter().map(|id| id.value().name.to_string()).collect();
+    let absent: Vec<String> = differ.iter().map(|id| id.value().full_name()).collect();
     if absent.is_empty() { "with the same registry".into() } else { format!("without {}", and(&absent)) }
 }
 

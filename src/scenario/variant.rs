@@ -222,8 +222,7 @@ fn value_id(walk: &Walk<'_>, entry: &Entry) -> Option<ValueId> {
         _ => inetinfo().map(|value| value.id).or_else(|| {
             let keys: Vec<&str> = found.iter().map(|value| value.key).collect();
             let message = format!("`{}` is a value of several keys: {}", entry.key, keys.join(", "));
-            let last = |key: &&str| key.split('\\').rev().nth(1).unwrap_or(key).to_string();
-            let named: Vec<String> = keys.iter().map(|key| format!("'{}\\{}'", last(key), entry.key)).collect();
+            let named: Vec<String> = found.iter().map(|value| format!("'{}'", value.full_name())).collect();
             let remedy = format!("write it with its key, {}; or set it in a registry file", named.join(" or "));
             walk.error(&entry.key_origin, message, remedy);
             None

@@ -75,6 +75,14 @@ fn keys_are_found_in_any_spelling() {
     assert_eq!(of(r"pop3svc\MaxBufferSize"), [ValueId::Pop3MaxBufferSize]);
     assert_eq!(of(r"IMAP4Svc\maxbuffersize"), [ValueId::Imap4MaxBufferSize]);
     assert_eq!(of(r"W3Svc\MaxBufferSize"), []);
+    for value in TABLE {
+        let full = value.full_name();
+        let is_first = find_by_name(&full).next().map(|v| v.id);
+        let is_alone = full.contains('\\') || find_by_name(value.name).count() == 1;
+        assert!(!is_alone || is_first == Some(value.id), "{full}");
+    }
+    assert_eq!(ValueId::Pop3MaxBufferSize.value().full_name(), r"POP3Svc\MaxBufferSize");
+    assert_eq!(ValueId::MaxPoolThreads.value().full_name(), "MaxPoolThreads");
     assert_eq!(find_by_name("max threads (public+private)").count(), 1);
 }
 
