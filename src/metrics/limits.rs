@@ -2,6 +2,10 @@
 //!
 //! Not the models and not a format. Made by `engine::limits`, told by `report`.
 
+mod transport;
+
+pub use transport::{SenderFigures, TransportFigures, Wanted};
+
 use super::latency::{Latency, LatencySummary};
 use crate::models::domain_table::spec::DomainTableSpec;
 use crate::models::domain_table::{DomainTableSummary, What as OfTable};
@@ -15,6 +19,8 @@ pub struct LimitFigures {
     pub store: Option<StoreFigures>,
     /// The domain table.
     pub domains: Option<DomainFigures>,
+    /// The transport server.
+    pub transport: Option<TransportFigures>,
 }
 
 impl LimitFigures {
@@ -40,7 +46,10 @@ impl LimitFigures {
             ]);
         }
         let away = self.store.iter().map(|store| ("store.away_s".to_string(), store.summary.away.as_secs_f64()));
-        all.into_iter().map(|(name, count)| (name.to_string(), count as f64)).chain(away).collect()
+        let transport = self.transport.iter().flat_map(|transport| transport.listed());
+        let transport = transport.map(|(name, value)| (name.to_string(), value));
+        let counted = all.into_iter().map(|(name, count)| (name.to_string(), count as f64));
+        counted.chain(away).chain(transport).collect()
     }
 
     /// Laws of counting that were broken, each an error of the program.
@@ -58,6 +67,7 @@ impl LimitFigures {
         if self.domains.as_ref().is_some_and(|domains| !domains.summary.is_balanced()) {
             found.push("domains: messages or entries of the domain table are not all accounted for".to_string());
         }
+        found.extend(self.transport.iter().flat_map(TransportFigures::violations));
         found
     }
 }

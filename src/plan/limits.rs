@@ -1,14 +1,16 @@
 //! Other limits of the same server, each with a load of its own beside that of the pool: the threads of the information
-//! store (KB 169686) and the memory of the SMTP domain table (KB 910932).
+//! store (KB 169686), the memory of the SMTP domain table (KB 910932), and a transport server of Exchange 2007.
 //!
-//! Not what the limits do (`models::store`, `models::domain_table`). Made by `scenario`, driven by `engine::limits`, told by
+//! Not what the limits do (`models::store`, `models::domain_table`, `models::transport`). Made by `scenario`, driven by `engine::limits`, told by
 //! `report`. Their choices that nothing published settles are listed beside those of the pool (`assumed.rs`).
 
 mod assumed;
 mod origins;
 mod outlook;
+pub mod transport;
 
 pub use origins::ThreadValue;
+pub use transport::TransportPlan;
 
 use std::sync::Arc;
 
@@ -28,13 +30,15 @@ pub struct Limits {
     pub store: Option<Arc<StorePlan>>,
     /// The SMTP domain table.
     pub domains: Option<Arc<DomainsPlan>>,
+    /// Message throttling and back pressure of a transport server.
+    pub transport: Option<Arc<TransportPlan>>,
 }
 
 impl Limits {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.store.is_none() && self.domains.is_none()
+        self.store.is_none() && self.domains.is_none() && self.transport.is_none()
     }
 
     /// Every choice of theirs that nothing published settles, with the value that is in force.

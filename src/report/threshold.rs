@@ -251,7 +251,7 @@ mod tests {
 
     /// A store and a domain table to which nothing came.
     fn limits() -> LimitFigures {
-        use crate::metrics::limits::{DomainFigures, StoreFigures};
+        use crate::metrics::limits::{DomainFigures, StoreFigures, TransportFigures};
         use crate::models::{domain_table, store};
         use domain_table::spec::{DomainTableSpec, Software, Windows};
         let version = store::spec::Version::V50;
@@ -269,7 +269,16 @@ mod tests {
         LimitFigures {
             store: Some(StoreFigures { summary, calls: Default::default() }),
             domains: Some(DomainFigures { summary: table }),
+            transport: Some(TransportFigures { summary: transport(), senders: Vec::new() }),
         }
+    }
+
+    fn transport() -> crate::models::transport::TransportSummary {
+        use crate::models::transport::Transport;
+        use crate::models::transport::spec::{Machine, Role, TransportSpec, Version};
+        let machine = Machine { queue_drive_bytes: 100 << 30, log_drive_bytes: None, memory_bytes: 4 << 30 };
+        Transport::new(Arc::new(TransportSpec::after_setup(Role::Hub, Version::Sp1, machine)))
+            .close_books(Nanos::SECOND)
     }
 
     #[test]

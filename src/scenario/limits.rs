@@ -101,6 +101,7 @@ impl Limits {
         Plans {
             store: self.store.and_then(|store| store.plan(root, registry, calls)).map(Into::into),
             domains: self.domains.and_then(|domains| domains.plan(root, registry, mail)).map(Into::into),
+            transport: None,
         }
     }
 }

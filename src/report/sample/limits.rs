@@ -49,9 +49,10 @@ pub(in crate::report) fn with_limits(name: &str, max_threads: u32, threshold: Op
     }
     let store = store_plan(max_threads);
     let domains = domains_plan(threshold);
-    report.limits = LimitFigures { store: Some(store_figures(&store)), domains: Some(domain_figures(&domains)) };
+    report.limits =
+        LimitFigures { store: Some(store_figures(&store)), domains: Some(domain_figures(&domains)), transport: None };
     assert_eq!(report.limits.violations(), Vec::<String>::new());
-    plan.limits = Limits { store: Some(Arc::new(store)), domains: Some(Arc::new(domains)) };
+    plan.limits = Limits { store: Some(Arc::new(store)), domains: Some(Arc::new(domains)), transport: None };
     report.plan = Arc::new(plan);
     report.summary = Metrics::new(0, 0, Nanos::SECOND, RUN).close(RUN, [], []);
     report.counts.clear();
