@@ -13,10 +13,10 @@ use crate::models::transport::{Mistake, Usage};
 use crate::plan::limits::TransportPlan;
 use crate::plan::limits::transport::{Domain, Group, Mailboxes};
 use crate::scenario::Basics;
-use crate::scenario::tree::{Node, Origin};
+use crate::scenario::tree::{Entry, Node, Origin, Value};
 use crate::scenario::walk::Fields;
 use crate::time::Nanos;
-use crate::workload::journey::{Journey, Source};
+use crate::workload::journey::Source;
 
 pub(super) const GIB: f64 = (1_u64 << 30) as f64;
 /// The most of a drive or memory, in GB.
@@ -132,10 +132,12 @@ impl Transport {
     pub(super) fn plan(self, root: &Fields<'_, '_>, sources: Vec<Source>) -> Option<TransportPlan> {
         let (spec, groups, domains) = (self.spec?, self.groups?, self.domains?);
         let plan = TransportPlan::new(spec, groups, domains, self.mailboxes, self.usages, sources);
-        let enters = |source: &Source, at| matches!(source.journey, Journey::Message(stage) if stage.index() == at);
-        let asked = |at: usize| plan.load.sources.iter().any(|source| enters(source, at));
-        for (at, (name, origin)) in self.names.iter().enumerate().filter(|(at, _)| !asked(*at)) {
-            debug_assert!(plan.groups[at].name == *name, "groups are in the order of their names");
+        let loads = root.peek("load").and_then(|node| root.walk.entries(node, "load")).unwrap_or_default();
+        let asks = |entry: &Entry, name: &str| match entry.node.at(&["service"]).map(|node| &node.value) {
+            Some(Value::Text(service)) => *service == TransportPlan::load_name(name),
+            _ => false,
+        };
+        for (name, origin) in self.names.iter().filter(|(name, _)| !loads.iter().any(|entry| asks(entry, name))) {
             let message = format!("transport.groups.{name} has no load, so that it sends nothing");
             let remedy = format!("give [load.NAME] with service = \"transport.{name}\", or remove it");
             root.walk.warning(origin, message, remedy);
