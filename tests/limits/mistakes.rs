@@ -138,12 +138,22 @@ fn every_mistake_of_a_transport_server_is_told_at_once() {
             "so that who is refused never stops asking",
             "transport.groups.c.stalls is",
             "transport.groups.c.messages is from 3 to 1",
-            "transport.groups.a has no load",
-            "transport.groups.b has no load",
-            "transport.groups.c has no load",
             "did you mean `transport.a`?",
         ],
     );
+}
+
+#[test]
+fn a_group_that_nobody_loads_and_a_usage_after_the_end_are_warned_of() {
+    let text = format!(
+        "{HEAD}[transport.machine]\nqueue_drive_gb = 40\n[[transport.usage]]\nat = \"2h\"\nqueue_drive_gb = 1\n\
+         [transport.groups.a]\n[transport.groups.b]\n[load.a]\nservice = \"transport.a\"\nrate = 1\n"
+    );
+    let (plans, problems) = told(&text, &Overrides::default());
+    assert!(plans.is_some());
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("the run of") && told[1].contains("transport.groups.b has no load"), "{told:#?}");
 }
 
 #[test]

@@ -121,14 +121,14 @@ fn one_domain_has_twenty_connections_and_the_others_do_not_wait_for_it() {
 fn submissions_wait_as_in_a_queue_with_as_many_servers() {
     let text = "[transport]\nmax_concurrent_mailbox_submissions = 3\nmailbox_submission = { mean = \"1s\" }\n\
                 [transport.groups.a]\nentrance = \"mailbox\"\n[load.a]\nservice = \"transport.a\"\nrate = 2.1\n";
-    let found = one("200000s", text);
+    let found = one("60000s", text);
     let waited = held(&found, 0, Throttle::MailboxSubmissions);
     let mean = waited.delay.as_secs_f64() / found.of_group(0).messages.came as f64;
     let (servers, offered) = (3.0_f64, 2.1_f64);
     let terms: f64 = (0..3).map(|k| offered.powi(k) / (1..=k).map(f64::from).product::<f64>()).sum();
     let last = offered.powi(3) / 6.0 * servers / (servers - offered);
     let exact = last / (terms + last) / (servers - offered);
-    assert!((mean / exact - 1.0).abs() < 0.04, "{mean} s, and Erlang C says {exact} s");
+    assert!((mean / exact - 1.0).abs() < 0.06, "{mean} s, and Erlang C says {exact} s");
     assert_eq!(found.summary.most.submitting, 3);
 }
 
