@@ -16,9 +16,9 @@ use super::progress::Bars;
 use crate::engine::{EngineError, Interrupt};
 use crate::plan::Plan;
 use crate::problem::{Place, Problem};
-use crate::report::Origin;
 use crate::report::json::json;
 use crate::report::text::{TextOptions, text};
+use crate::report::{Origin, Report};
 use crate::run::precision::{self, Target, Wish};
 use crate::run::{self, EngineKind, Ran, Replications, RunOptions};
 use crate::scenario::TraceOverride;
@@ -62,10 +62,10 @@ fn inputs(scenario: &str, changes: &Changes, logs: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &OutputArgs) -> anyhow::Result<Exit> {
-    let flags = [replications_refused(args), burning_refused(args), budget_refused(args)];
+    let flags =
+        [replications_refused(args), burning_refused(args), budget_refused(args), loopback::refused(plans, args)];
     let mut refused: Vec<Problem> = flags.into_iter().flatten().collect();
     refused.extend(files::refused(plans, inputs, args));
-    refused.extend(loopback::refused(plans, args));
     let replications = replications(plans, args, &mut refused);
     if !refused.is_empty() {
         load::show(&refused);
@@ -111,15 +111,7 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
     let Some(report) = &ran.report else {
         return Ok(if streamed { failure.unwrap_or(Exit::Interrupted) } else { Exit::NotWritten });
     };
-    let body = match args.format {
-        Format::Json => json(report),
-        Format::Text => {
-            let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
-            let width = args.width.map_or_else(|| terminal_width(to_terminal), usize::from);
-            // Colour codes are taken out again on the way where the terminal does not want them.
-            text(report, &TextOptions { width, colour: args.output.is_none() })
-        }
-    };
+    let body = body(report, args);
     let mut written = streamed;
     match &args.output {
         None => print(&body)?,
@@ -137,6 +129,19 @@ fn run_and_report(plans: &[Plan], text_read: String, inputs: &[PathBuf], args: &
         (true, false) => Exit::Failed,
         (true, true) => ending(&ran, options.interrupt.is_set()),
     })
+}
+
+/// The report in the format that was asked for.
+fn body(report: &Report, args: &OutputArgs) -> String {
+    match args.format {
+        Format::Json => json(report),
+        Format::Text => {
+            let to_terminal = args.output.is_none() && std::io::stdout().is_terminal();
+            let width = args.width.map_or_else(|| terminal_width(to_terminal), usize::from);
+            // Colour codes are taken out again on the way where the terminal does not want them.
+            text(report, &TextOptions { width, colour: args.output.is_none() })
+        }
+    }
 }
 
 /// The command that is being carried out, as a shell reads it.
@@ -231,6 +236,7 @@ pub(super) fn tell(variant: &str, reason: &EngineError) -> Exit {
         EngineError::Load(_)
         | EngineError::TooManyThreads { .. }
         | EngineError::TooManyStoreThreads { .. }
+        | EngineError::TooManyTransportThreads { .. }
         | EngineError::TooFewProcessors { .. } => Exit::BadInput,
         EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
     }

@@ -2,6 +2,10 @@
 //!
 //! Not the models and not a format. Made by `engine::limits`, told by `report`.
 
+mod transport;
+
+pub use transport::{SenderFigures, TransportFigures, Wanted};
+
 use super::latency::{Latency, LatencySummary};
 use crate::models::domain_table::spec::DomainTableSpec;
 use crate::models::domain_table::{DomainTableSummary, What as OfTable};
@@ -18,6 +22,8 @@ pub struct LimitFigures {
     pub domains: Option<DomainFigures>,
     /// The writes of the front-end, by protocol as in the plan.
     pub write_buffers: Option<Vec<WriteFigures>>,
+    /// The transport server.
+    pub transport: Option<TransportFigures>,
 }
 
 impl LimitFigures {
@@ -61,7 +67,8 @@ impl LimitFigures {
             times.push(("write_buffers.held_mean_s", mean(together.held)));
         }
         let counts = all.into_iter().map(|(name, count)| (name, count as f64));
-        counts.chain(times).map(|(name, value)| (name.to_string(), value)).collect()
+        let transport = self.transport.iter().flat_map(|transport| transport.listed());
+        counts.chain(times).chain(transport).map(|(name, value)| (name.to_string(), value)).collect()
     }
 
     /// Laws of counting that were broken, each an error of the program.
@@ -79,6 +86,7 @@ impl LimitFigures {
         if self.domains.as_ref().is_some_and(|domains| !domains.summary.is_balanced()) {
             found.push("domains: messages or entries of the domain table are not all accounted for".to_string());
         }
+        found.extend(self.transport.iter().flat_map(TransportFigures::violations));
         found
     }
 }

@@ -1,15 +1,17 @@
 //! Other limits of the same server, each with a load of its own beside that of the pool: the threads of the information
-//! store (KB 169686) and the memory of the SMTP domain table (KB 910932).
+//! store (KB 169686), the memory of the SMTP domain table (KB 910932), and a transport server of Exchange 2007.
 //!
-//! Not what the limits do (`models::store`, `models::domain_table`). Made by `scenario`, driven by `engine::limits`, told by
+//! Not what the limits do (`models::store`, `models::domain_table`, `models::transport`). Made by `scenario`, driven by `engine::limits`, told by
 //! `report`. Their choices that nothing published settles are listed beside those of the pool (`assumed.rs`).
 
 mod assumed;
 mod origins;
 mod outlook;
+pub mod transport;
 pub mod write_buffers;
 
 pub use origins::ThreadValue;
+pub use transport::TransportPlan;
 
 use std::sync::Arc;
 
@@ -32,13 +34,15 @@ pub struct Limits {
     pub domains: Option<Arc<DomainsPlan>>,
     /// A front-end's writes: not beside the pool, but in the time of its POP3 and IMAP4 threads.
     pub write_buffers: Option<Arc<WriteBuffersPlan>>,
+    /// Message throttling and back pressure of a transport server.
+    pub transport: Option<Arc<TransportPlan>>,
 }
 
 impl Limits {
     /// Whether none has a load of its own, which runs beside the pool.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.store.is_none() && self.domains.is_none()
+        self.store.is_none() && self.domains.is_none() && self.transport.is_none()
     }
 
     /// Every choice of theirs that nothing published settles, with the value that is in force.
@@ -46,8 +50,9 @@ impl Limits {
     pub fn assumptions(&self) -> Vec<Assumption> {
         let store = self.store.iter().flat_map(|store| assumed::of_store(store));
         let domains = self.domains.iter().flat_map(|domains| assumed::of_domains(domains));
+        let transport = self.transport.iter().flat_map(|transport| assumed::of_transport(transport));
         let writes = self.write_buffers.iter().flat_map(|plan| assumed::of_write_buffers(plan));
-        store.chain(domains).chain(writes).collect()
+        store.chain(domains).chain(transport).chain(writes).collect()
     }
 }
 

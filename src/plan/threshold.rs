@@ -109,11 +109,64 @@ pub enum LimitFigure {
     ResponseMean,
     /// How long it held its thread on average.
     HeldMean,
+    /// One of a transport server.
+    Transport(TransportFigure),
+}
+
+/// A figure of a transport server, all groups together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransportFigure {
+    /// Share of the messages of honest groups that were handed over.
+    HonestThrough,
+    /// Connections and messages of honest groups that were refused.
+    HonestRefused,
+    /// Connections of honest groups that were closed.
+    HonestClosed,
+    /// Messages that honest senders gave up.
+    HonestGivenUp,
+    /// Messages that honest senders still have.
+    HonestTrying,
+    /// From the wish to send to the queue, on average.
+    HonestWaitMean,
+    /// The longest.
+    HonestWaitMax,
+    /// Share of the messages of all other groups that were handed over.
+    OthersThrough,
+    /// Their connections and messages that were refused.
+    OthersRefused,
+    /// Their connections that were closed.
+    OthersClosed,
+    /// Answers that were tarpitted.
+    Tarpitted,
+    /// Recipients that were asked for and exist.
+    RecipientsFound,
+    /// Time at Medium.
+    Medium,
+    /// Time at High.
+    High,
+    /// How often Medium was reached.
+    TimesMedium,
+    /// How often High was.
+    TimesHigh,
+    /// The most inbound connections.
+    ConnectionsMax,
+    /// The most of one source.
+    OfOneSourceMax,
+    /// The most submissions with a thread.
+    SubmittingMax,
+    /// The most deliveries to mailboxes.
+    ToMailboxesMax,
+    /// The most outbound connections.
+    OutboundMax,
+    /// The most to one domain.
+    ToOneDomainMax,
+    /// The most messages on queues.
+    QueuedMax,
 }
 
 impl LimitFigure {
     /// Every one with its name in a scenario.
-    pub const ALL: [(&'static str, LimitFigure); 15] = [
+    pub const ALL: [(&'static str, LimitFigure); 38] = [
         ("store.shutdowns", LimitFigure::Shutdowns),
         ("store.away", LimitFigure::Away),
         ("store.in_bad", LimitFigure::InBad),
@@ -129,6 +182,29 @@ impl LimitFigure {
         ("write_buffers.packets", LimitFigure::Packets),
         ("write_buffers.response_mean", LimitFigure::ResponseMean),
         ("write_buffers.held_mean", LimitFigure::HeldMean),
+        ("transport.honest_through_percent", LimitFigure::Transport(TransportFigure::HonestThrough)),
+        ("transport.honest_refused", LimitFigure::Transport(TransportFigure::HonestRefused)),
+        ("transport.honest_closed", LimitFigure::Transport(TransportFigure::HonestClosed)),
+        ("transport.honest_given_up", LimitFigure::Transport(TransportFigure::HonestGivenUp)),
+        ("transport.honest_trying", LimitFigure::Transport(TransportFigure::HonestTrying)),
+        ("transport.honest_wait_mean", LimitFigure::Transport(TransportFigure::HonestWaitMean)),
+        ("transport.honest_wait_max", LimitFigure::Transport(TransportFigure::HonestWaitMax)),
+        ("transport.others_through_percent", LimitFigure::Transport(TransportFigure::OthersThrough)),
+        ("transport.others_refused", LimitFigure::Transport(TransportFigure::OthersRefused)),
+        ("transport.others_closed", LimitFigure::Transport(TransportFigure::OthersClosed)),
+        ("transport.tarpitted", LimitFigure::Transport(TransportFigure::Tarpitted)),
+        ("transport.recipients_found", LimitFigure::Transport(TransportFigure::RecipientsFound)),
+        ("transport.medium", LimitFigure::Transport(TransportFigure::Medium)),
+        ("transport.high", LimitFigure::Transport(TransportFigure::High)),
+        ("transport.times_medium", LimitFigure::Transport(TransportFigure::TimesMedium)),
+        ("transport.times_high", LimitFigure::Transport(TransportFigure::TimesHigh)),
+        ("transport.connections_max", LimitFigure::Transport(TransportFigure::ConnectionsMax)),
+        ("transport.of_one_source_max", LimitFigure::Transport(TransportFigure::OfOneSourceMax)),
+        ("transport.submitting_max", LimitFigure::Transport(TransportFigure::SubmittingMax)),
+        ("transport.to_mailboxes_max", LimitFigure::Transport(TransportFigure::ToMailboxesMax)),
+        ("transport.outbound_max", LimitFigure::Transport(TransportFigure::OutboundMax)),
+        ("transport.to_one_domain_max", LimitFigure::Transport(TransportFigure::ToOneDomainMax)),
+        ("transport.queued_max", LimitFigure::Transport(TransportFigure::QueuedMax)),
     ];
 
     /// Its name among the figures of a run, and how many of its [`Unit`] are one of that figure's.
@@ -146,6 +222,19 @@ impl LimitFigure {
     pub fn section(self) -> &'static str {
         let name = LimitFigure::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name);
         name.split('.').next().unwrap_or(name)
+    }
+}
+
+impl TransportFigure {
+    fn unit(self) -> Unit {
+        match self {
+            TransportFigure::HonestThrough | TransportFigure::OthersThrough => Unit::Percent,
+            TransportFigure::HonestWaitMean
+            | TransportFigure::HonestWaitMax
+            | TransportFigure::Medium
+            | TransportFigure::High => Unit::Time,
+            _ => Unit::Count,
+        }
     }
 }
 
@@ -281,6 +370,7 @@ impl Figure {
             Figure::StarvedPercent | Figure::ShutOutPercent => Unit::Percent,
             Figure::LongestEpisode | Figure::Wait(_) | Figure::Service(_) | Figure::Unavailable => Unit::Time,
             Figure::Limit(LimitFigure::Away | LimitFigure::ResponseMean | LimitFigure::HeldMean) => Unit::Time,
+            Figure::Limit(LimitFigure::Transport(figure)) => figure.unit(),
             Figure::ThreadSeconds => Unit::ThreadSeconds,
             _ => Unit::Count,
         }
@@ -385,9 +475,9 @@ mod tests {
     #[test]
     fn names_of_figures_are_their_own() {
         let mut names: Vec<String> = Figure::all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 47);
+        assert_eq!(names.len(), 70);
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 47);
+        assert_eq!(names.len(), 70);
     }
 }

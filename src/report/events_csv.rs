@@ -1,6 +1,6 @@
-//! The event logs of all clusters of a report and of all Internet Mail Services as CSV, as an administrator exports them.
+//! The event logs of all clusters, Internet Mail Services and transport servers of a report as CSV, as an administrator exports them.
 //!
-//! Not the entries themselves (`events` of `models::cluster` and `models::store`) and not the writing of a file. Called by `cli`.
+//! Not the entries themselves (`events` of `models::cluster`, `models::store` and `models::transport`) and not the writing of a file. Called by `cli`.
 
 use super::Report;
 use super::format::clock;
@@ -32,6 +32,21 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
             ];
             rows.write_record(row).expect("memory takes what is written, and all rows are as long");
         }
+        if let Some((plan, found)) = super::text::limits::transport::found(variant) {
+            for entry in &found.summary.events {
+                let row = [
+                    variant.plan.variant.as_str(),
+                    &clock_with_ms(entry.at),
+                    "",
+                    entry.kind().name(),
+                    entry.source(),
+                    &entry.id.map(|id| id.to_string()).unwrap_or_default(),
+                    "",
+                    &plan.event_text(entry),
+                ];
+                rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+            }
+        }
         let Some((plan, found)) = variant.on_cluster() else { continue };
         for entry in &found.happened.cluster.events {
             let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
@@ -57,7 +72,9 @@ pub fn events_dropped(report: &Report) -> u64 {
     let of_cluster =
         report.variants.iter().filter_map(|v| v.cluster.as_ref()).map(|c| c.happened.cluster.events_dropped);
     let of_store = report.variants.iter().filter_map(|v| v.limits.store.as_ref()).map(|s| s.summary.events_dropped);
-    of_cluster.chain(of_store).sum()
+    let of_transport =
+        report.variants.iter().filter_map(|v| v.limits.transport.as_ref()).map(|t| t.summary.events_dropped);
+    of_cluster.chain(of_store).chain(of_transport).sum()
 }
 
 /// `03:12:07.250`.
@@ -67,7 +84,7 @@ fn clock_with_ms(at: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, with_limits};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_transport};
     use super::*;
 
     #[test]
@@ -107,5 +124,21 @@ mod tests {
         let first = rows.iter().find(|row| &row[5] == "4116").expect("a message went to BAD");
         assert_eq!((&first[0], &first[2], &first[3]), ("five", "", "Error"));
         assert_eq!((&first[4], &first[6]), ("MSExchangeIMC", "Internal Processing"));
+    }
+
+    #[test]
+    fn a_transport_server_has_a_log_too_and_its_groups_have_their_names() {
+        let told = report(vec![with_transport("on", true), with_transport("off", false)]);
+        let bytes = events_csv(&told);
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
+        let high = rows.iter().find(|row| row[7].contains("from Normal to High")).expect("the drive was full");
+        assert_eq!((&high[0], &high[3], &high[4], &high[5]), ("on", "Error", "MSExchangeTransport", "15004"));
+        assert!(high[7].contains("Queue database and disk space = 99% [High] [Normal=94% Medium=96% High=98%]"));
+        let first = rows.iter().find(|row| &row[4] == "atqsim").expect("something was refused");
+        assert!(first[7].starts_with("For the first time, something of flood was refused"), "{}", &first[7]);
+        assert!(
+            rows.iter().any(|row| &row[0] == "off") && !rows.iter().any(|row| &row[0] == "off" && !row[5].is_empty())
+        );
     }
 }

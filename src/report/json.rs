@@ -6,6 +6,7 @@
 pub(super) mod cluster;
 mod fill;
 mod limits;
+mod transport;
 mod wire;
 mod write_buffers;
 
@@ -85,7 +86,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::sample::{compared, on_cluster, report, with_limits, with_writes};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_transport, with_writes};
     use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
@@ -192,6 +193,7 @@ mod tests {
         report.variants.push(on_cluster);
         report.variants.push(with_limits("limits", 5, None));
         report.variants.push(with_writes("writes", Some(8_192)));
+        report.variants.push(with_transport("transport", true));
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {

@@ -251,7 +251,7 @@ mod tests {
 
     /// A store and a domain table to which nothing came.
     fn limits() -> LimitFigures {
-        use crate::metrics::limits::{DomainFigures, StoreFigures, WriteFigures};
+        use crate::metrics::limits::{DomainFigures, StoreFigures, TransportFigures, WriteFigures};
         use crate::models::{domain_table, store};
         use domain_table::spec::{DomainTableSpec, Software, Windows};
         let version = store::spec::Version::V50;
@@ -270,7 +270,16 @@ mod tests {
             store: Some(StoreFigures { summary, calls: Default::default() }),
             domains: Some(DomainFigures { summary: table }),
             write_buffers: Some(vec![WriteFigures::default()]),
+            transport: Some(TransportFigures { summary: transport(), senders: Vec::new() }),
         }
+    }
+
+    fn transport() -> crate::models::transport::TransportSummary {
+        use crate::models::transport::Transport;
+        use crate::models::transport::spec::{Machine, Role, TransportSpec, Version};
+        let machine = Machine { queue_drive_bytes: 100 << 30, log_drive_bytes: None, memory_bytes: 4 << 30 };
+        Transport::new(Arc::new(TransportSpec::after_setup(Role::Hub, Version::Sp1, machine)))
+            .close_books(Nanos::SECOND)
     }
 
     #[test]
@@ -303,7 +312,8 @@ mod tests {
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
         for result in check(&plan, &report.summary, None, Some(&replicated), (&limits, &[])) {
-            let of_a_limit = ["store.", "domains.", "write_buffers."].iter().any(|own| result.text.starts_with(own));
+            let limits = ["store.", "domains.", "transport.", "write_buffers."];
+            let of_a_limit = limits.iter().any(|limit| result.text.starts_with(limit));
             assert_eq!(result.interval.is_some(), result.text != "pool.size" && !of_a_limit, "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
             assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);

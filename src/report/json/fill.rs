@@ -105,6 +105,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         store: super::limits::store(variant),
         domains: super::limits::domains(variant),
         write_buffers: super::write_buffers::write_buffers(variant),
+        transport: super::transport::transport(variant),
     }
 }
 

@@ -140,6 +140,8 @@ wire! {
         domains: Option<super::limits::Domains>,
         #[serde(skip_serializing_if = "Option::is_none")]
         write_buffers: Option<super::write_buffers::WriteBuffers>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        transport: Option<super::transport::Transport>,
     }
     Agreement {
         arrivals: Pair,

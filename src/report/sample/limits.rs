@@ -52,10 +52,10 @@ pub(in crate::report) fn with_limits(name: &str, max_threads: u32, threshold: Op
     report.limits = LimitFigures {
         store: Some(store_figures(&store)),
         domains: Some(domain_figures(&domains)),
-        write_buffers: None,
+        ..LimitFigures::default()
     };
     assert_eq!(report.limits.violations(), Vec::<String>::new());
-    plan.limits = Limits { store: Some(Arc::new(store)), domains: Some(Arc::new(domains)), write_buffers: None };
+    plan.limits = Limits { store: Some(Arc::new(store)), domains: Some(Arc::new(domains)), ..Limits::default() };
     report.plan = Arc::new(plan);
     report.summary = Metrics::new(0, 0, Nanos::SECOND, RUN).close(RUN, [], []);
     report.counts.clear();

@@ -313,6 +313,7 @@ fn sections(plans: &[&Plan]) -> String {
     add(any(|plan| plan.limits.store.is_some()), "[store]");
     add(any(|plan| plan.limits.domains.is_some()), "[domains]");
     add(any(|plan| plan.limits.write_buffers.is_some()), "[write_buffers]");
+    add(any(|plan| plan.limits.transport.is_some()), "[transport]");
     and(&sections)
 }
 
