@@ -111,7 +111,7 @@ fn all_mistakes_about_files_are_told_before_anything_runs() {
         "--summary folder: is a directory",
         "--perfmon ./x.csv: is the file of another output",
         "--series x.csv: is the file of another output (--perfetto)",
-        "--events events.csv: writes the event log of a cluster or of the Internet Mail Service",
+        "--events events.csv: writes the event log of a cluster, of the Internet Mail Service or of a transport server",
     ]);
     assert!(!place.path("x.csv").exists() && !place.path("events.csv").exists());
     for window in ["2m..1m", "1m", "1m..1m", "a..b"] {

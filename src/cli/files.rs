@@ -179,9 +179,12 @@ pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
 }
 
 fn no_events(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
-    let none = plans.iter().all(|plan| plan.cluster.is_none() && plan.limits.store.is_none());
-    let message = "writes the event log of a cluster or of the Internet Mail Service, and the scenario has none";
-    none.then_some((message, "leave it out, or run a scenario with [cluster] or [store]"))
+    let none = plans
+        .iter()
+        .all(|plan| plan.cluster.is_none() && plan.limits.store.is_none() && plan.limits.transport.is_none());
+    let message = "writes the event log of a cluster, of the Internet Mail Service or of a transport server, and the scenario \
+                   has none";
+    none.then_some((message, "leave it out, or run a scenario with [cluster], [store] or [transport]"))
 }
 
 fn no_services(plans: &[Plan]) -> Option<(&'static str, &'static str)> {

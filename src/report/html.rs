@@ -7,6 +7,7 @@
 mod data;
 mod elements;
 mod limits;
+mod transport;
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
@@ -54,6 +55,8 @@ pub fn html(report: &Report) -> Vec<u8> {
         has_replications => report.has_services() && report.variants.iter().any(|v| v.replicated.is_some()),
         has_store => report.variants.iter().any(|v| store::found(v).is_some()),
         has_domains => report.variants.iter().any(|v| domains::found(v).is_some()),
+        has_transport => report.variants.iter().any(|v| v.on_transport().is_some()),
+        transport_bars => transport::bars(report),
         starvation_after => plan.map(|plan| plan.starvation_after.to_string()),
         outcomes => outcomes(report),
         after_percentiles => sections(vec![
@@ -76,6 +79,7 @@ pub fn html(report: &Report) -> Vec<u8> {
         ]),
         after_store => sections(of_store(report).map(|(title, blocks)| section(title, blocks)).into()),
         after_domains => sections(of_domains(report).map(|(title, blocks)| section(title, blocks)).into()),
+        after_transport => Vec::<Value>::new(),
         last => sections(vec![
             section("Registry", facts::other_registry(report)),
             section("Thresholds", facts::thresholds(report)),

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod limits;
+mod transport;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use crate::workload::journey::{
 
 pub(super) use cluster::on_cluster;
 pub(super) use limits::with_limits;
+pub(super) use transport::with_transport;
 
 /// The tuned pair of values.
 pub(super) const TUNED: &[(ValueId, u32)] =

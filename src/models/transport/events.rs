@@ -46,6 +46,18 @@ pub enum Kind {
     Information,
 }
 
+impl Kind {
+    /// Its name in a log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Error => "Error",
+            Kind::Warning => "Warning",
+            Kind::Information => "Information",
+        }
+    }
+}
+
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -312,6 +312,7 @@ fn sections(plans: &[&Plan]) -> String {
     add(any(|plan| plan.cluster.is_some()), "[cluster]");
     add(any(|plan| plan.limits.store.is_some()), "[store]");
     add(any(|plan| plan.limits.domains.is_some()), "[domains]");
+    add(any(|plan| plan.limits.transport.is_some()), "[transport]");
     and(&sections)
 }
 
