@@ -179,12 +179,11 @@ pub(super) fn write(report: &Report, args: &OutputArgs) -> bool {
 }
 
 fn no_events(plans: &[Plan]) -> Option<(&'static str, &'static str)> {
-    let none = plans
-        .iter()
-        .all(|plan| plan.cluster.is_none() && plan.limits.store.is_none() && plan.limits.transport.is_none());
-    let message = "writes the event log of a cluster, of the Internet Mail Service or of a transport server, and the scenario \
-                   has none";
-    none.then_some((message, "leave it out, or run a scenario with [cluster], [store] or [transport]"))
+    let has = |plan: &Plan| plan.cluster.is_some() || plan.limits.store.is_some() || plan.limits.transport.is_some();
+    let message = "writes the event log of a cluster, of the Internet Mail Service or of a transport server, and the \
+                   scenario has none";
+    let remedy = "leave it out, or run a scenario with [cluster], [store] or [transport]";
+    (!plans.iter().any(has)).then_some((message, remedy))
 }
 
 fn no_services(plans: &[Plan]) -> Option<(&'static str, &'static str)> {

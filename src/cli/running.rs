@@ -221,6 +221,7 @@ pub(super) fn tell(variant: &str, reason: &EngineError) -> Exit {
         EngineError::Load(_)
         | EngineError::TooManyThreads { .. }
         | EngineError::TooManyStoreThreads { .. }
+        | EngineError::TooManyTransportThreads { .. }
         | EngineError::TooFewProcessors { .. } => Exit::BadInput,
         EngineError::AddressSpace { .. } | EngineError::NoThreads | EngineError::TimeStandsStill { .. } => Exit::Failed,
     }

@@ -79,6 +79,16 @@ pub enum EngineError {
         /// The most that this engine creates.
         ceiling: u32,
     },
+    /// The store driver has more threads than real ones are created. Remedy: smaller options, or virtual time.
+    #[error(
+        "the store driver has {size} threads, and real threads are created up to {ceiling}; set MaxConcurrentMailboxDeliveries and MaxConcurrentMailboxSubmissions to {ceiling} or less together, or use --engine virtual"
+    )]
+    TooManyTransportThreads {
+        /// `MaxConcurrentMailboxDeliveries` and `MaxConcurrentMailboxSubmissions` together.
+        size: u32,
+        /// The most that this engine creates.
+        ceiling: u32,
+    },
     /// The address space that the process may use does not hold the stacks. Remedy: raise it, or a smaller pool.
     #[error(
         "{size} threads need about {needed_mb} MiB of address space, and the process may use {limit_mb} MiB (ulimit -v); raise the limit"

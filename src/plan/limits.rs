@@ -45,7 +45,9 @@ impl Limits {
     #[must_use]
     pub fn assumptions(&self) -> Vec<Assumption> {
         let store = self.store.iter().flat_map(|store| assumed::of_store(store));
-        store.chain(self.domains.iter().flat_map(|domains| assumed::of_domains(domains))).collect()
+        let domains = self.domains.iter().flat_map(|domains| assumed::of_domains(domains));
+        let transport = self.transport.iter().flat_map(|transport| assumed::of_transport(transport));
+        store.chain(domains).chain(transport).collect()
     }
 }
 

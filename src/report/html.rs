@@ -13,7 +13,7 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
 
 use super::blocks::Blocks;
-use super::text::limits::{domains, store};
+use super::text::limits::{domains, store, transport as of_senders};
 use super::text::{agreement, cluster, facts, figures, replications};
 use super::verdict::{per_variant, sentence};
 use super::{Report, VariantReport};
@@ -55,7 +55,7 @@ pub fn html(report: &Report) -> Vec<u8> {
         has_replications => report.has_services() && report.variants.iter().any(|v| v.replicated.is_some()),
         has_store => report.variants.iter().any(|v| store::found(v).is_some()),
         has_domains => report.variants.iter().any(|v| domains::found(v).is_some()),
-        has_transport => report.variants.iter().any(|v| v.on_transport().is_some()),
+        has_transport => report.variants.iter().any(|v| of_senders::found(v).is_some()),
         transport_bars => transport::bars(report),
         starvation_after => plan.map(|plan| plan.starvation_after.to_string()),
         outcomes => outcomes(report),
@@ -79,7 +79,7 @@ pub fn html(report: &Report) -> Vec<u8> {
         ]),
         after_store => sections(of_store(report).map(|(title, blocks)| section(title, blocks)).into()),
         after_domains => sections(of_domains(report).map(|(title, blocks)| section(title, blocks)).into()),
-        after_transport => Vec::<Value>::new(),
+        after_transport => sections(of_transport(report).map(|(title, blocks)| section(title, blocks)).into()),
         last => sections(vec![
             section("Registry", facts::other_registry(report)),
             section("Thresholds", facts::thresholds(report)),
@@ -117,6 +117,18 @@ fn of_store(report: &Report) -> [(&'static str, Blocks); 5] {
 /// What is told of the domain table behind its charts.
 fn of_domains(report: &Report) -> [(&'static str, Blocks); 2] {
     [("Domain table", domains::table(report)), ("Log of the domain table", domains::log(report))]
+}
+
+/// What is told of a transport server behind its charts.
+fn of_transport(report: &Report) -> [(&'static str, Blocks); 6] {
+    [
+        ("What each limit refused or delayed, and to whom", of_senders::held(report)),
+        ("Senders", of_senders::senders(report)),
+        ("Connections", of_senders::connections(report)),
+        ("Transport server", of_senders::server(report)),
+        ("Back pressure", of_senders::pressure(report)),
+        ("Event log of the transport service", of_senders::events(report)),
+    ]
 }
 
 /// The name by which a link finds a section.

@@ -6,6 +6,7 @@
 pub(super) mod cluster;
 mod fill;
 mod limits;
+mod transport;
 mod wire;
 
 use std::io;

@@ -27,12 +27,11 @@ use std::sync::Arc;
 use crate::metrics::Summary;
 use crate::metrics::failover::{ClusterFigures, FailoverSummary, OverRuns};
 use crate::metrics::host::{HostNoise, HostVerdict};
-use crate::metrics::limits::{LimitFigures, TransportFigures};
+use crate::metrics::limits::LimitFigures;
 use crate::metrics::replicated::Replicated;
 use crate::metrics::trust::Doubt;
 use crate::plan::Plan;
 use crate::plan::cluster::ClusterPlan;
-use crate::plan::limits::TransportPlan;
 use crate::policy::dispatch::ClassCounts;
 use crate::time::Nanos;
 
@@ -237,12 +236,6 @@ impl VariantReport {
     #[must_use]
     pub fn on_cluster(&self) -> Option<(&ClusterPlan, &ClusterReport)> {
         Some((self.plan.cluster.as_deref()?, self.cluster.as_ref()?))
-    }
-
-    /// The transport server's plan with what became of it, where there is one.
-    #[must_use]
-    pub fn on_transport(&self) -> Option<(&TransportPlan, &TransportFigures)> {
-        Some((self.plan.limits.transport.as_deref()?, self.limits.transport.as_ref()?))
     }
 
     /// The host's verdict on this run; `None` in virtual time.

@@ -1,4 +1,4 @@
-//! The limits beside the pool: `[store]` and `[domains]`.
+//! The limits beside the pool: `[store]`, `[domains]` and `[transport]`.
 //!
 //! Not their loads, which are sections `[load.NAME]` like any (`load.rs`), and not what the numbers mean (`models`). A section
 //! is read before the loads that name it, and becomes a plan when those and the registry are known. Called by
@@ -6,15 +6,18 @@
 
 mod domains;
 mod store;
+mod transport;
 
 use self::domains::Domains;
 use self::store::Store;
+use self::transport::Transport;
 use super::Basics;
 use super::service_time::distribution;
 use super::tree::{Node, Value};
 use super::walk::Fields;
 use crate::ids::StageId;
-use crate::plan::limits::{Caller, DomainsPlan, Limits as Plans};
+use crate::models::transport::GroupId;
+use crate::plan::limits::{Caller, DomainsPlan, Limits as Plans, TransportPlan};
 use crate::policy::registry::Registry;
 use crate::time::Nanos;
 use crate::workload::distribution::Distribution;
@@ -25,6 +28,7 @@ use crate::workload::journey::Source;
 pub(super) struct Limits {
     store: Option<Store>,
     domains: Option<Domains>,
+    transport: Option<Transport>,
 }
 
 /// Whom a load of a limit is for.
@@ -32,10 +36,11 @@ pub(super) struct Limits {
 pub(super) enum Target {
     Store(Caller),
     Domains,
+    Transport(GroupId),
 }
 
-/// Every name that a load may have as its service.
-pub(super) const TARGETS: [(&str, Target); 4] = [
+/// Every name that a load may have as its service, besides those of the groups of `[transport]`.
+const TARGETS: [(&str, Target); 4] = [
     ("store.clients", Target::Store(Caller::Clients)),
     ("store.inbound", Target::Store(Caller::Inbound)),
     ("store.outbound", Target::Store(Caller::Outbound)),
@@ -48,21 +53,42 @@ impl Target {
         match self {
             Target::Store(caller) => caller.stage(),
             Target::Domains => DomainsPlan::STAGE,
+            Target::Transport(group) => TransportPlan::stage(group),
         }
     }
 }
 
-/// Both sections.
+/// What the name of a group begins with where a load names it.
+const OF_TRANSPORT: &str = "transport.";
+
+/// Whether a load with this service is for a limit, in whatever scenario.
+pub(super) fn is_of_a_limit(service: &str) -> bool {
+    service.starts_with(OF_TRANSPORT) || TARGETS.iter().any(|(known, _)| *known == service)
+}
+
+/// What a scenario lacks where it does not have this service of a limit.
+pub(super) fn remedy(service: &str) -> String {
+    match service.strip_prefix(OF_TRANSPORT) {
+        Some(group) => format!("give [transport] and a section [transport.groups.{group}]"),
+        None if service == DomainsPlan::NAME => "give a section [domains]".to_string(),
+        None => format!("give [store] and a section [{service}]"),
+    }
+}
+
+/// All sections.
 pub(super) fn limits(root: &mut Fields<'_, '_>, basics: &Basics) -> Limits {
     let in_cluster = root.peek("cluster").is_some();
     let walk = root.walk;
-    for key in ["store", "domains"] {
+    for key in ["store", "domains", "transport"] {
         if let Some(node) = root.peek(key).filter(|_| in_cluster) {
             let message = format!("[{key}] does not go with [cluster]: it is of one server");
             walk.error(&node.origin, message, "remove one of them");
         }
     }
+    let section = root.peek("transport");
+    let transport = root.table("transport").zip(section);
     Limits {
+        transport: transport.map(|(fields, node)| transport::transport(fields, node, basics)),
         store: root.table("store").map(|fields| store::store(fields, basics)),
         domains: root.table("domains").map(|fields| domains::domains(fields, basics)),
     }
@@ -71,25 +97,44 @@ pub(super) fn limits(root: &mut Fields<'_, '_>, basics: &Basics) -> Limits {
 impl Limits {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.store.is_none() && self.domains.is_none()
+        self.store.is_none() && self.domains.is_none() && self.transport.is_none()
     }
 
     /// Whether the scenario has `[section]`.
     pub(super) fn has_section(&self, section: &str) -> bool {
         match section {
             "store" => self.store.is_some(),
+            "transport" => self.transport.is_some(),
             _ => self.domains.is_some(),
         }
     }
 
     /// The target called `name`, where this scenario has it.
     pub(super) fn target(&self, name: &str) -> Option<Target> {
+        if let Some(group) = name.strip_prefix(OF_TRANSPORT) {
+            let at = self.transport.as_ref()?.group(group)?;
+            return Some(Target::Transport(GroupId(at as u16)));
+        }
         let found = TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)?;
         let has = match found {
             Target::Store(caller) => self.store.as_ref().is_some_and(|store| store.has(caller)),
             Target::Domains => self.domains.is_some(),
+            Target::Transport(_) => self.transport.is_some(),
         };
         has.then_some(found)
+    }
+
+    /// Every name that a load may have as its service where this scenario has limits, or where `meant` is one of them.
+    pub(super) fn names(&self, meant: &str) -> Vec<String> {
+        let fixed = TARGETS.iter().map(|(name, _)| *name).filter(|name| !self.is_empty() || *name == meant);
+        let mut names: Vec<String> = fixed.map(ToString::to_string).collect();
+        match &self.transport {
+            Some(transport) => names.extend(transport.names().map(TransportPlan::load_name)),
+            // Only to be told that there is none.
+            None if meant.starts_with(OF_TRANSPORT) => names.push(meant.to_string()),
+            None => {}
+        }
+        names
     }
 
     /// What the engine needs.
@@ -97,11 +142,13 @@ impl Limits {
         let of = |wanted: fn(Target) -> bool| -> Vec<Source> {
             loads.iter().filter(|(target, _)| wanted(*target)).map(|(_, source)| source.clone()).collect()
         };
-        let (calls, mail) = (of(|target| target != Target::Domains), of(|target| target == Target::Domains));
+        let calls = of(|target| matches!(target, Target::Store(_)));
+        let mail = of(|target| target == Target::Domains);
+        let senders = of(|target| matches!(target, Target::Transport(_)));
         Plans {
             store: self.store.and_then(|store| store.plan(root, registry, calls)).map(Into::into),
             domains: self.domains.and_then(|domains| domains.plan(root, registry, mail)).map(Into::into),
-            transport: None,
+            transport: self.transport.and_then(|transport| transport.plan(root, senders)).map(Into::into),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::TraceOverride;
 use super::arrivals::{OPEN, pattern};
 use super::cluster::Cluster;
 use super::cluster::share::Share;
-use super::limits::{Limits, TARGETS, Target};
+use super::limits::{self, Limits, Target};
 use super::service_time::distribution;
 use super::stages::{Entries, Stages};
 use super::tree::{Entry, Node, Value, shortened};
@@ -133,10 +133,7 @@ impl Reader<'_, '_> {
             let who = if self.in_cluster { "no group of the cluster has" } else { "this scenario does not start" };
             let message = format!("{service_name} is `{service}`, which {who}");
             let remedy = match service {
-                "domains" => "give a section [domains]".to_string(),
-                _ if TARGETS.iter().any(|(known, _)| *known == service) => {
-                    format!("give [store] and a section [{service}]")
-                }
+                _ if limits::is_of_a_limit(service) => limits::remedy(service),
                 _ if self.in_cluster => format!("add \"{service}\" to the resources of a group"),
                 "smtp" => "give [smtp] with at least one virtual server".to_string(),
                 _ => format!("give a section [{service}]"),
@@ -162,9 +159,9 @@ impl Reader<'_, '_> {
         let mut known: Vec<&str> = SERVICES.to_vec();
         known.extend(self.stages.general.iter().map(|(name, _)| name.as_str()));
         // Those of limits are named where there are limits, or where one of them was meant.
-        let is_meant = |name: &str| matches!(&node.value, Value::Text(text) if text == name);
-        let targets = TARGETS.iter().map(|(name, _)| *name);
-        known.extend(targets.filter(|name| !self.limits.is_empty() || is_meant(name)));
+        let meant = if let Value::Text(text) = &node.value { text.as_str() } else { "" };
+        let names = self.limits.names(meant);
+        known.extend(names.iter().map(String::as_str));
         self.walk.one_of(node, name, &known)?;
         match &node.value {
             Value::Text(text) => Some(text),
@@ -283,7 +280,7 @@ impl Reader<'_, '_> {
         let parts = ["script", "messages", "think"].map(|key| (key, fields.take(key)));
         let service = service?;
         let is_replay = matches!(arrivals, Some(Arrivals::Trace(_)));
-        let is_limits = TARGETS.iter().any(|(known, _)| *known == service);
+        let is_limits = limits::is_of_a_limit(service);
         let limits = self.limits.target(service).map(Target::stage);
         let general = self.general(service).or(limits);
         if service == "smtp" || is_limits || is_replay || general.is_some() {

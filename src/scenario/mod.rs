@@ -242,7 +242,7 @@ fn plan_of(walk: &Walk<'_>, root: &Node, variant: &Variant, names: &[&str], over
     let cluster = cluster::cluster(&mut fields, &services, &basics, &general);
     let limits = limits::limits(&mut fields, &basics);
     if services.is_empty() && general.is_empty() && limits.is_empty() {
-        let remedy = "give [smtp], [pop3], [imap4], [class.NAME], [store] or [domains]";
+        let remedy = "give [smtp], [pop3], [imap4], [class.NAME], [store], [domains] or [transport]";
         walk.error(&root.origin, "there is no service", remedy);
     }
     fields.take("registry");

@@ -25,6 +25,8 @@ pub(super) mod purpose {
     pub(in crate::workload) const THINK: u64 = 6 << 40;
     /// Whom message n is for.
     pub(in crate::workload) const NAME: u64 = 7 << 40;
+    /// What else item n of a limit beside the pool draws.
+    pub(in crate::workload) const LIMIT: u64 = 8 << 40;
 }
 
 /// How the arrivals of an open source are spaced.

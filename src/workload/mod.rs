@@ -332,6 +332,13 @@ impl Workload {
         self.stream(item, purpose::NAME)
     }
 
+    /// The draws of `item` for a purpose that its limit beside the pool numbers; `purpose` is below 2^40.
+    #[must_use]
+    pub fn draws(&self, item: &PackedItem, purpose: u64) -> Stream {
+        debug_assert!(purpose >> 40 == 0, "it would be another's");
+        self.sources[item.source().index()].key.stream(item.number(), purpose::LIMIT + purpose)
+    }
+
     /// What follows when `item` ends with `outcome` at `now`. A later follower goes into the load's own calendar.
     #[inline(always)]
     pub fn after(&mut self, item: &PackedItem, outcome: Outcome, now: Nanos) -> After {

@@ -9,6 +9,7 @@
 mod domains;
 mod store;
 mod threads;
+mod transport;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use self::threads::on_threads;
 
 use self::domains::DomainsRun;
 use self::store::StoreRun;
+use self::transport::TransportRun;
 use super::{EngineError, Interrupt};
 use crate::metrics::limits::LimitFigures;
 use crate::plan::Plan;
@@ -64,6 +66,12 @@ pub fn in_virtual_time(
         let reached = drive(&mut run, end, interrupt, progress)?;
         all = all.min(reached);
         figures.domains = Some(run.close(reached));
+    }
+    if let Some(transport) = &plan.limits.transport {
+        let mut run = TransportRun::new(transport, plan.seed, end)?;
+        let reached = drive(&mut run, end, interrupt, progress)?;
+        all = all.min(reached);
+        figures.transport = Some(run.close(reached));
     }
     Ok((figures, all))
 }

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::domains::DomainsRun;
 use super::store::StoreRun;
+use super::transport::TransportRun;
 use super::{Call, Limit};
 use crate::engine::threaded::clock::{Clock, Waited};
 use crate::engine::threaded::{STACK, THREADS_CEILING};
@@ -27,42 +28,54 @@ const TICK: Duration = Duration::from_millis(50);
 /// Runs the limits of a plan on real threads until its end, or until one of the interrupts is set.
 ///
 /// # Errors
-/// [`EngineError::TooManyStoreThreads`] and [`EngineError::Load`], before anything runs; [`EngineError::NoThreads`].
+/// [`EngineError::TooManyStoreThreads`], [`EngineError::TooManyTransportThreads`] and [`EngineError::Load`], before
+/// anything runs; [`EngineError::NoThreads`].
 pub fn on_threads(plan: &Plan, interrupts: [&Interrupt; 2]) -> Result<LimitFigures, EngineError> {
-    let mut figures = LimitFigures::default();
-    let store = match &plan.limits.store {
-        None => None,
-        Some(store) => {
-            let size = store.spec.threads.max;
-            if size > THREADS_CEILING {
-                return Err(EngineError::TooManyStoreThreads { size, ceiling: THREADS_CEILING });
-            }
-            Some((StoreRun::new(store, plan.seed, plan.duration)?, size))
+    let (seed, end, own) = (plan.seed, plan.duration, &plan.limits);
+    let store = own.store.as_ref().map(|store| {
+        let size = store.spec.threads.max;
+        match size > THREADS_CEILING {
+            true => Err(EngineError::TooManyStoreThreads { size, ceiling: THREADS_CEILING }),
+            false => StoreRun::new(store, seed, end).map(|run| (run, size)),
         }
-    };
-    let domains = match &plan.limits.domains {
-        None => None,
-        Some(domains) => Some(DomainsRun::new(domains, plan.seed, plan.duration)?),
-    };
+    });
+    let store = store.transpose()?;
+    let domains = own.domains.as_ref().map(|domains| DomainsRun::new(domains, seed, end)).transpose()?;
+    let transport = own.transport.as_ref().map(|transport| {
+        let size = transport.threads();
+        match size > THREADS_CEILING {
+            true => Err(EngineError::TooManyTransportThreads { size, ceiling: THREADS_CEILING }),
+            false => TransportRun::new(transport, seed, end).map(|run| (run, size)),
+        }
+    });
+    let transport = transport.transpose()?;
     let failed = Interrupt::default();
     let interrupts = [interrupts[0], interrupts[1], &failed];
     std::thread::scope(|scope| {
-        let domains = domains.map(|domains| scope.spawn(move || drive(domains, 0, plan, interrupts)));
-        if let Some((store, size)) = store {
-            let driven = drive(store, size, plan, interrupts);
-            if driven.is_err() {
-                // Ordering: Relaxed; the flag alone is the message.
-                failed.0.store(true, Ordering::Relaxed);
-            }
-            let (run, end) = driven?;
-            figures.store = Some(run.close(end));
-        }
-        if let Some(domains) = domains {
-            let (run, end) = domains.join().expect("a limit does not panic")?;
-            figures.domains = Some(run.close(end));
-        }
-        Ok(figures)
+        // One that fails ends the others.
+        let failed = &failed;
+        let store = store.map(|(run, size)| scope.spawn(move || told(drive(run, size, plan, interrupts), failed)));
+        let domains = domains.map(|run| scope.spawn(move || told(drive(run, 0, plan, interrupts), failed)));
+        let transport = transport.map(|(run, size)| told(drive(run, size, plan, interrupts), failed));
+        const NEVER: &str = "a limit does not panic";
+        let store = store.map(|driven| driven.join().expect(NEVER)).transpose()?;
+        let domains = domains.map(|driven| driven.join().expect(NEVER)).transpose()?;
+        let transport = transport.transpose()?;
+        Ok(LimitFigures {
+            store: store.map(|(run, end)| run.close(end)),
+            domains: domains.map(|(run, end)| run.close(end)),
+            transport: transport.map(|(run, end)| run.close(end)),
+        })
     })
+}
+
+/// Lets the other limits know of an error.
+fn told<T>(driven: Result<T, EngineError>, failed: &Interrupt) -> Result<T, EngineError> {
+    if driven.is_err() {
+        // Ordering: Relaxed; the flag alone is the message.
+        failed.0.store(true, Ordering::Relaxed);
+    }
+    driven
 }
 
 /// A limit that real threads share.
@@ -93,7 +106,7 @@ fn drive<L: Limit + Send + 'static>(
         .threads(threads.max(1))
         .class("calls", Ceiling::None)
         .calls(Calls::Eager)
-        .name("atqsim-store")
+        .name("atqsim-limit")
         .stack_size(STACK)
         .on_thread_start(move || sleepers.join())
         .build()

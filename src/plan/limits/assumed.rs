@@ -2,6 +2,10 @@
 //!
 //! Not their meaning (the models' `spec`s say it). Called by `super::Limits`.
 
+mod transport;
+
+pub(super) use transport::of_transport;
+
 use super::{Caller, DomainsPlan, StorePlan};
 use crate::models::domain_table::spec::{Freed, Sweep, WhenGone, ZeroThreshold};
 use crate::models::store::spec::Casualties;

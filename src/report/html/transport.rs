@@ -7,6 +7,7 @@ use minijinja::context;
 use minijinja::value::Value;
 use serde::Serialize;
 
+use super::super::text::limits::transport::found;
 use super::super::{Report, VariantReport};
 use super::data::short;
 use crate::metrics::limits::TransportFigures;
@@ -43,7 +44,7 @@ pub(super) struct OfTransport {
 }
 
 pub(super) fn of_transport(variant: &VariantReport) -> Option<OfTransport> {
-    let (plan, found) = variant.on_transport()?;
+    let (plan, found) = found(variant)?;
     let values = found.summary.samples.values();
     let of = |one: fn(&Load) -> u32| values.iter().map(|(_, load)| one(load)).collect::<Vec<u32>>();
     let (connections, to_mailboxes, submitting) =
@@ -122,7 +123,7 @@ type Part = (&'static str, &'static str, u64);
 /// What became of the messages that each group wanted to send, and of its connections, in every variant.
 pub(super) fn bars(report: &Report) -> Vec<Value> {
     let mut names: Vec<&str> = Vec::new();
-    for (plan, _) in report.variants.iter().filter_map(VariantReport::on_transport) {
+    for (plan, _) in report.variants.iter().filter_map(found) {
         plan.groups.iter().for_each(|group| {
             if !names.contains(&group.name.as_str()) {
                 names.push(&group.name);
@@ -147,7 +148,7 @@ fn bar(
     name: &str,
     parts: fn(&TransportFigures, usize) -> Vec<Part>,
 ) -> Option<Value> {
-    let (plan, found) = variant.on_transport()?;
+    let (plan, found) = found(variant)?;
     let at = group(plan, name)?;
     let parts: Vec<Value> = parts(found, at)
         .into_iter()
@@ -160,7 +161,7 @@ fn bar(
 
 /// What the colours mean, of the parts that there are.
 fn keys(report: &Report, parts: fn(&TransportFigures, usize) -> Vec<Part>) -> Vec<Value> {
-    let found = report.variants.iter().filter_map(VariantReport::on_transport);
+    let found = report.variants.iter().filter_map(found);
     let all = found.flat_map(|(plan, found)| (0..plan.groups.len()).flat_map(move |at| parts(found, at)));
     let mut keys: Vec<(&str, &str)> = Vec::new();
     for (name, class, _) in all.filter(|(.., count)| *count > 0) {

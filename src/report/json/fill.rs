@@ -104,6 +104,7 @@ fn variant(variant: &VariantReport, verdict: VariantVerdict) -> wire::Variant {
         cluster: variant.on_cluster().map(|(plan, found)| super::cluster::cluster(plan, found)),
         store: super::limits::store(variant),
         domains: super::limits::domains(variant),
+        transport: super::transport::transport(variant),
     }
 }
 

@@ -138,6 +138,8 @@ wire! {
         store: Option<super::limits::Store>,
         #[serde(skip_serializing_if = "Option::is_none")]
         domains: Option<super::limits::Domains>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        transport: Option<super::transport::Transport>,
     }
     Agreement {
         arrivals: Pair,

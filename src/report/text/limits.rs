@@ -1,10 +1,11 @@
-//! The limits beside the pool, each in a file of its own: the store's threads and the domain table.
+//! The limits beside the pool, each in a file of its own: the store's threads, the domain table, a transport server.
 //!
 //! Not the figures, which are `metrics::limits`'. Called by `text`, `html` and `explain`; every part is empty where no variant
 //! has the limit.
 
 pub(in crate::report) mod domains;
 pub(in crate::report) mod store;
+pub(in crate::report) mod transport;
 
 use super::super::blocks::Blocks;
 use super::super::format::{Tone, amount, count, plain, toned};
@@ -43,6 +44,13 @@ pub(super) fn how_to_read(report: &Report) -> Vec<&'static str> {
             "An entry of the domain table is live while its domain has messages, then dead. Dead entries stay until they are \
              swept or the service restarts. The memory of the emulated server is an account: what an entry takes in it is \
              domains.entry_bytes. 1 MB is 1,048,576 bytes.",
+        );
+    }
+    if report.variants.iter().any(|v| v.plan.limits.transport.is_some()) {
+        parts.push(
+            "A sender that is refused offers the rest of its session's messages again with its next attempt; a message is \
+             handed over when it is on the server's queue, and delivered when it is in its mailbox or at its domain. Back \
+             pressure is looked at every few seconds, so that a level begins and ends at such a moment.",
         );
     }
     parts

@@ -5,7 +5,7 @@
 //! called by what they set, and those to which the same happened are told together.
 
 use super::super::format::{and, count, counted, percent, plain};
-use super::super::text::limits::{bytes, domains, store};
+use super::super::text::limits::{bytes, domains, store, transport as of_senders};
 use super::super::{Report, VariantReport};
 use super::{State, TOLD_ONE_BY_ONE, all_differ, transport};
 use crate::metrics::limits::{DomainFigures, StoreFigures};
@@ -66,8 +66,8 @@ pub(super) fn of_variant(report: &Report, at: usize) -> Option<(String, String, 
     let of_domains = domains::found(variant).and_then(|_| {
         of_domains(report).into_iter().nth(before.iter().filter(|v| domains::found(v).is_some()).count())
     });
-    let of_transport = variant.on_transport().and_then(|_| {
-        let at = before.iter().filter(|v| v.on_transport().is_some()).count();
+    let of_transport = of_senders::found(variant).and_then(|_| {
+        let at = before.iter().filter(|v| of_senders::found(v).is_some()).count();
         transport::told(report).into_iter().nth(at)
     });
     let told: Vec<Told> = [of_store, of_domains, of_transport].into_iter().flatten().collect();

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::super::format::{and, count, counted, percent, plain};
+use super::super::text::limits::transport::found;
 use super::super::{Report, VariantReport};
 use super::limits::{Subject, Told, by_name};
 use crate::metrics::limits::TransportFigures;
@@ -26,11 +27,11 @@ pub(super) const HONEST: Subject = Subject { failed: "honest mail did not get th
 
 /// What came of each variant that has a transport server.
 pub(super) fn told(report: &Report) -> Vec<Told> {
-    let found: Vec<(&VariantReport, &TransportPlan, &TransportFigures)> =
-        report.variants.iter().filter_map(|v| v.on_transport().map(|(plan, figures)| (v, plan, figures))).collect();
-    let plans: Vec<&TransportPlan> = found.iter().map(|(_, plan, _)| *plan).collect();
+    let servers: Vec<(&VariantReport, &TransportPlan, &TransportFigures)> =
+        report.variants.iter().filter_map(|v| found(v).map(|(plan, figures)| (v, plan, figures))).collect();
+    let plans: Vec<&TransportPlan> = servers.iter().map(|(_, plan, _)| *plan).collect();
     let settings = settings(&plans);
-    let told = found.iter().zip(settings).map(|((variant, plan, figures), settings)| {
+    let told = servers.iter().zip(settings).map(|((variant, plan, figures), settings)| {
         let (lead, value) = settings.unwrap_or_else(|| by_name(variant));
         let honest = figures.wanted(true);
         let [connections, messages, closed] = figures.held(true);
