@@ -5,6 +5,7 @@
 
 mod judge;
 mod limits;
+mod transport;
 
 use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
 use super::table::{Grid, Sheet};
@@ -66,6 +67,10 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
     sections.push(section("What averages foretell of the store", limits::outlook_of_store(&all, width)));
     sections.push(section("Domain table", limits::table(&all, width)));
     sections.push(section("What averages foretell of the domain table", limits::outlook_of_domains(&all, width)));
+    sections.push(section("Transport server", transport::options(&all, width)));
+    sections.push(section("Back pressure", transport::marks(&all, width)));
+    sections.extend(transport::senders(&all, width).into_iter().map(|(title, text)| section(&title, text)));
+    sections.push(section("What averages foretell of the transport server", transport::outlook(&all, width)));
     sections.push(section("Assumptions", assumptions(&all).text(width)));
     for text in sections.iter().filter(|text| !text.is_empty()) {
         out.push('\n');

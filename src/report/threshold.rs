@@ -311,7 +311,7 @@ mod tests {
         let waits = vec![Latency::default(); report.summary.classes.len()];
         let replicated = Replicated::of(&[1, 2], &runs, &waits, None);
         for result in check(&plan, &report.summary, None, Some(&replicated), (&limits, &[])) {
-            let of_a_limit = result.text.starts_with("store.") || result.text.starts_with("domains.");
+            let of_a_limit = ["store.", "domains.", "transport."].iter().any(|limit| result.text.starts_with(limit));
             assert_eq!(result.interval.is_some(), result.text != "pool.size" && !of_a_limit, "{}", result.text);
             let (a, b) = (result.found.unwrap_or(f64::NAN), found(&result.text).unwrap_or(f64::NAN));
             assert!((a - b).abs() <= 1e-9 * b.abs(), "{}: {a} is not {b}", result.text);

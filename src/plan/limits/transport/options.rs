@@ -17,7 +17,7 @@ pub const BACK_PRESSURE_PAGE: &str = "bb201658 (Exchange 2007)";
 pub struct OptionValue {
     /// Its name, in Microsoft's spelling where it is Microsoft's.
     pub name: &'static str,
-    /// What has it: `server`, `Receive connector`, `Send connector`, `back pressure`.
+    /// What has it: `server`, `Receive connector`, `Send connector`, `resources`.
     pub of: &'static str,
     /// What is in force, without its unit.
     pub value: String,
@@ -34,7 +34,7 @@ impl OptionValue {
         self.value == self.default
     }
 
-    /// `1200 a minute (default)`, `60 a minute (set; default 1200)`.
+    /// `1,200 a minute (default)`, `60 a minute (set; default 1,200)`.
     #[must_use]
     pub fn text(&self) -> String {
         let OptionValue { value, default, unit, .. } = self;
@@ -184,7 +184,7 @@ fn of_receive(own: &ReceiveConnector, default: &ReceiveConnector) -> Vec<OptionV
 }
 
 fn of_back_pressure(own: &BackPressure) -> Vec<OptionValue> {
-    let (of, default) = ("back pressure", BackPressure::default());
+    let (of, default) = ("resources", BackPressure::default());
     let on = |enabled: bool| if enabled { "on" } else { "off" }.to_string();
     let mut all =
         vec![OptionValue { name: "back pressure", of, value: on(own.enabled), default: on(default.enabled), unit: "" }];
@@ -197,14 +197,41 @@ fn of_back_pressure(own: &BackPressure) -> Vec<OptionValue> {
     all
 }
 
+/// `1,200`.
+fn digits(n: u32) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        _ => format!("{},{:03}", digits(n / 1_000), n % 1_000),
+    }
+}
+
 fn number(name: &'static str, of: &'static str, value: u32, default: u32, unit: &'static str) -> OptionValue {
-    OptionValue { name, of, value: value.to_string(), default: default.to_string(), unit }
+    OptionValue { name, of, value: digits(value), default: digits(default), unit }
 }
 
 fn limit(name: &'static str, of: &'static str, value: Limit, default: Limit) -> OptionValue {
-    OptionValue { name, of, value: value.text(), default: default.text(), unit: "" }
+    let text = |limit: Limit| match limit {
+        Limit::At(most) => digits(most),
+        Limit::Unlimited => limit.text(),
+    };
+    OptionValue { name, of, value: text(value), default: text(default), unit: "" }
 }
 
 fn time(name: &'static str, of: &'static str, value: Nanos, default: Nanos) -> OptionValue {
     OptionValue { name, of, value: value.to_string(), default: default.to_string(), unit: "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_thousands_apart() {
+        assert_eq!([0, 999, 1_200, 1_000_007].map(digits), ["0", "999", "1,200", "1,000,007"]);
+        let set = number("MaxConnectionRatePerMinute", "server", 60, 1_200, " a minute");
+        assert_eq!(set.text(), "60 a minute (set; default 1,200)");
+        assert_eq!(limit("MaxInboundConnection", "", Limit::At(5_000), Limit::At(5_000)).text(), "5,000 (default)");
+        let unlimited = limit("MaxInboundConnection", "", Limit::Unlimited, Limit::At(5_000));
+        assert_eq!((unlimited.text().as_str(), unlimited.is_default()), ("unlimited (set; default 5,000)", false));
+    }
 }
