@@ -84,7 +84,7 @@ fn clock_with_ms(at: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, with_limits, with_transport};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_senders, with_transport};
     use super::*;
 
     #[test]
@@ -127,8 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_server_has_one_as_well() {
-        let told = report(vec![with_transport("shared", Some(5))]);
+    fn each_change_of_level_is_an_entry_of_a_transport_server() {
+        let told = report(vec![with_senders("shared", Some(5))]);
         let bytes = events_csv(&told);
         let rows: Vec<csv::StringRecord> =
             csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
@@ -149,5 +149,19 @@ mod tests {
         let own = rows.iter().find(|row| row[7].contains("of flood")).expect("the flood was held");
         assert_eq!((&own[4], &own[5], &own[3]), ("atqsim", "", "Information"));
         assert!(own[7].contains("(MaxInboundConnectionPerSource)"), "{}", &own[7]);
+    }
+
+    #[test]
+    fn a_transport_server_has_a_log_too_and_its_groups_have_their_names() {
+        let told = report(vec![with_transport("on", true), with_transport("off", false)]);
+        let bytes = events_csv(&told);
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
+        let high = rows.iter().find(|row| row[7].contains("from Normal to High")).expect("the drive was full");
+        assert_eq!((&high[0], &high[3], &high[4], &high[5]), ("on", "Error", "MSExchangeTransport", "15004"));
+        assert!(high[7].contains("Queue database and disk space = 99% [High] [Normal=94% Medium=96% High=98%]"));
+        let first = rows.iter().find(|row| &row[4] == "atqsim").expect("something was refused");
+        assert!(first[7].starts_with("For the first time, something of flood was refused"), "{}", &first[7]);
+        assert!(rows.iter().any(|row| &row[0] == "off") && !rows.iter().any(|row| &row[0] == "off" && &row[5] != ""));
     }
 }

@@ -85,7 +85,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::sample::{compared, on_cluster, report, with_limits};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_transport};
     use super::super::{Pilot, Precision, Settling, Wide};
     use super::*;
 
@@ -191,6 +191,7 @@ mod tests {
         found.over_runs = over_runs(&[found.figures.listed(), found.figures.listed()]);
         report.variants.push(on_cluster);
         report.variants.push(with_limits("limits", 5, None));
+        report.variants.push(with_transport("transport", true));
         walk.value(&parsed(&report), "Report", "");
         for (section, fields) in &walk.sections {
             for field in fields.keys() {

@@ -26,6 +26,8 @@ pub static SCENARIOS: &[Builtin] = &[
     Builtin { name: "kb169686", text: include_str!("../../scenarios/kb169686.toml") },
     Builtin { name: "kb169686-values", text: include_str!("../../scenarios/kb169686-values.toml") },
     Builtin { name: "kb910932", text: include_str!("../../scenarios/kb910932.toml") },
+    Builtin { name: "throttling", text: include_str!("../../scenarios/throttling.toml") },
+    Builtin { name: "back-pressure", text: include_str!("../../scenarios/back-pressure.toml") },
     Builtin { name: "replay-sample", text: include_str!("../../scenarios/replay-sample.toml") },
 ];
 

@@ -222,7 +222,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::super::format::columns;
-    use super::super::super::sample::{compared, with_transport};
+    use super::super::super::sample::{compared, with_senders};
     use super::super::explain;
     use super::*;
     use crate::models::transport::spec::TransportSpec;
@@ -233,7 +233,7 @@ mod tests {
     }
 
     fn with_spec(how: impl FnOnce(&mut TransportSpec)) -> Plan {
-        let mut plan = (*with_transport("changed", Some(5)).plan).clone();
+        let mut plan = (*with_senders("changed", Some(5)).plan).clone();
         let mut own = (**plan.limits.transport.as_ref().unwrap()).clone();
         how(Arc::make_mut(&mut own.spec));
         plan.limits.transport = Some(Arc::new(own));
@@ -242,8 +242,7 @@ mod tests {
 
     #[test]
     fn every_limit_is_told_with_what_it_means_for_the_load() {
-        let plans =
-            [("open", None), ("shared", Some(5))].map(|(name, most)| (*with_transport(name, most).plan).clone());
+        let plans = [("open", None), ("shared", Some(5))].map(|(name, most)| (*with_senders(name, most).plan).clone());
         for width in [48, 80, 100, 160] {
             let text = explain(&plans, width);
             assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
@@ -320,8 +319,7 @@ mod tests {
     /// Not a check but a look: `cargo test --lib report::explain::transport::tests::looks -- --nocapture`.
     #[test]
     fn looks() {
-        let plans =
-            [("open", None), ("shared", Some(5))].map(|(name, most)| (*with_transport(name, most).plan).clone());
+        let plans = [("open", None), ("shared", Some(5))].map(|(name, most)| (*with_senders(name, most).plan).clone());
         println!("{}", explain(&plans, 100));
     }
 }

@@ -43,10 +43,12 @@ pub(super) struct Subject {
     pub(super) failed: &'static str,
     /// `it never did`, after one that did.
     pub(super) never: &'static str,
+    /// What is so where none did, for more variants than are told one by one; `None`: the first of them are told.
+    pub(super) none: Option<&'static str>,
 }
 
-const SERVICE: Subject = Subject { failed: "the Internet Mail Service shut down", never: "it never did" };
-const MEMORY: Subject = Subject { failed: "memory was gone", never: "it never was" };
+const SERVICE: Subject = Subject { failed: "the Internet Mail Service shut down", never: "it never did", none: None };
+const MEMORY: Subject = Subject { failed: "memory was gone", never: "it never was", none: None };
 
 /// What is added to the verdict, or is all of it.
 pub(super) fn clause(report: &Report) -> Option<String> {
@@ -124,6 +126,11 @@ fn in_sum(told: &[Told], failed: usize, subject: &Subject) -> String {
         let same = told.iter().all(|one| one.text == told[0].text);
         if same {
             return format!("{}, {}", named(&all), told[0].text);
+        }
+        let worst = told.iter().rev().max_by_key(|one| one.badness);
+        if let (Some(none), Some(worst), true) = (subject.none, worst, told.len() > TOLD_ONE_BY_ONE) {
+            let all = told.len();
+            return format!("in all {all} variants {none}; the worst was the one {}: {}", worst.settings(), worst.text);
         }
         let parts: Vec<String> = told.iter().map(|one| format!("{}, {}", one.settings(), one.text)).collect();
         return if told.len() <= TOLD_ONE_BY_ONE {

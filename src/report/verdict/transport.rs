@@ -15,6 +15,7 @@ use crate::models::transport::spec::{Role, Version};
 use crate::models::transport::{Held, Level, Throttle};
 use crate::plan::limits::TransportPlan;
 use crate::plan::limits::transport::OptionValue;
+use crate::time::Nanos;
 
 /// Options that a variant is called by; one that differs in more is called by its name.
 const OPTIONS_NAMED: usize = 3;
@@ -23,7 +24,11 @@ const STILL_TRYING: u64 = 10;
 /// Messages on the server's queues are worth a word if they are at least such a part of those that it took: a hundredth.
 const STILL_QUEUED: u64 = 100;
 
-pub(super) const HONEST: Subject = Subject { failed: "honest mail did not get through", never: "it got through" };
+pub(super) const HONEST: Subject = Subject {
+    failed: "honest mail did not get through",
+    never: "it got through",
+    none: Some("honest mail got through"),
+};
 
 /// What came of each variant that has a transport server.
 pub(super) fn told(report: &Report) -> Vec<Told> {
@@ -34,22 +39,26 @@ pub(super) fn told(report: &Report) -> Vec<Told> {
     let told = servers.iter().zip(settings).map(|((variant, plan, figures), settings)| {
         let (lead, value) = settings.unwrap_or_else(|| by_name(variant));
         let honest = figures.wanted(true);
-        let [connections, messages, closed] = figures.held(true);
-        let wanted = honest.wanted - honest.for_nobody;
-        let is_stuck =
-            connections + messages + closed > 0 && honest.trying * STILL_TRYING >= wanted && honest.trying > 0;
-        let waits = figures.honest_to_queue().summary();
+        let stuck = if is_stuck(figures) { honest.trying } else { 0 };
         Told {
             lead,
             value,
-            failed: honest.given_up > 0 || is_stuck,
-            nothing_to_judge: wanted == 0,
+            failed: honest.given_up + stuck > 0,
+            nothing_to_judge: honest.wanted == honest.for_nobody,
             // Never 0: how late mail got through, and what held the others, is told of every variant.
-            badness: (1 + honest.given_up + honest.trying, waits.max.0),
+            badness: (1 + honest.given_up + stuck, figures.honest_to_queue().summary().max.0),
             text: text(plan, figures),
         }
     });
     told.collect()
+}
+
+/// Whether much of what honest senders still have at the end is there because it was refused.
+fn is_stuck(figures: &TransportFigures) -> bool {
+    let honest = figures.wanted(true);
+    let [connections, messages, closed] = figures.held(true);
+    let wanted = honest.wanted - honest.for_nobody;
+    connections + messages + closed > 0 && honest.trying > 0 && honest.trying * STILL_TRYING >= wanted
 }
 
 /// What each variant sets: lead and value; `None` where it is to be called by its name.
@@ -121,13 +130,18 @@ fn honest(plan: &TransportPlan, figures: &TransportFigures) -> String {
             .to_string();
     }
     let longest = figures.honest_to_queue().summary().max;
-    let mut text = if honest.handed_over == wanted {
+    let still = format!("{} still with their senders at the end", count(honest.trying));
+    let mut text = if honest.given_up == 0 && honest.trying == 0 {
         format!("all {} got through, the slowest after {longest}", counted(wanted, "honest message"))
+    } else if honest.given_up == 0 && !is_stuck(figures) {
+        format!(
+            "{} of {} got through and none was given up ({still}), the slowest after {longest}",
+            count(honest.handed_over),
+            counted(wanted, "honest message")
+        )
     } else {
-        let mut rest = Vec::new();
-        let mut add = |n: u64, what: &str| rest.extend((n > 0).then(|| format!("{} {what}", count(n))));
-        add(honest.given_up, "given up");
-        add(honest.trying, "still with their senders at the end");
+        let mut rest = vec![format!("{} given up", count(honest.given_up))];
+        rest.extend((honest.trying > 0).then_some(still));
         let late = if honest.handed_over > 0 { format!(", some after {longest}") } else { String::new() };
         format!(
             "{} of honest mail got through ({} of {}, {}){late}",
@@ -166,7 +180,8 @@ fn most(plan: &TransportPlan, figures: &TransportFigures, honest: bool) -> Optio
     // Not `deliverys`.
     done.extend((held.deliveries_cut > 0).then(|| format!("{} deliveries cut", count(held.deliveries_cut))));
     if times(&held) == 0 {
-        done.push(format!("{}, {} in sum", counted(held.delayed, "delay"), held.delay));
+        let mean = Nanos(held.delay.0 / held.delayed);
+        done.push(format!("{} of {mean} on average", counted(held.delayed, "delay")));
     }
     Some((group, format!("{} ({})", name(by), and(&done))))
 }
@@ -198,7 +213,7 @@ fn pressure(plan: &TransportPlan, figures: &TransportFigures) -> Option<String> 
 mod tests {
     use std::sync::Arc;
 
-    use super::super::super::sample::{compared, report, with_transport};
+    use super::super::super::sample::{compared, report, with_senders};
     use super::super::{State, per_variant, sentence};
     use super::*;
     use crate::metrics::limits::SenderFigures;
@@ -223,7 +238,7 @@ mod tests {
 
     #[test]
     fn it_says_whether_honest_mail_got_through_and_what_held_whom() {
-        let both = report(vec![with_transport("open", None), with_transport("shared", Some(5))]);
+        let both = report(vec![with_senders("open", None), with_senders("shared", Some(5))]);
         println!("{}", sentence(&both));
         let figures = |at: usize| both.variants[at].limits.transport.as_ref().unwrap();
         let (open, shared) = (figures(0).wanted(true), figures(1).wanted(true));
@@ -261,9 +276,9 @@ mod tests {
 
     #[test]
     fn one_alone_many_and_interrupted_ones_are_sentences_too() {
-        let alone = report(vec![with_transport("shared", Some(5))]);
+        let alone = report(vec![with_senders("shared", Some(5))]);
         check(&alone, &["On a Hub server of Exchange 2007 SP1, all "]);
-        let many = [None, Some(20), Some(19), Some(5), Some(4)].map(|most| with_transport(&format!("{most:?}"), most));
+        let many = [None, Some(20), Some(19), Some(5), Some(4)].map(|most| with_senders(&format!("{most:?}"), most));
         check(
             &report(many.into_iter().collect()),
             &[
@@ -272,13 +287,18 @@ mod tests {
                 "with MaxInboundConnectionPerSource 5 and 4, it got through",
             ],
         );
-        let mut cut = report(vec![with_transport("shared", Some(5))]);
+        let calm = [2, 3, 4, 5, 6].map(|most| with_senders(&most.to_string(), Some(most)));
+        check(
+            &report(calm.into_iter().collect()),
+            &["In all 5 variants honest mail got through; the worst was the one with MaxInboundConnectionPerSource "],
+        );
+        let mut cut = report(vec![with_senders("shared", Some(5))]);
         cut.variants[0].interrupted = true;
         check(&cut, &["The run was interrupted after 10 min 00 s, and until then: on a Hub server"]);
-        let alike = report(vec![with_transport("a", Some(5)), with_transport("b", Some(5))]);
+        let alike = report(vec![with_senders("a", Some(5)), with_senders("b", Some(5))]);
         check(&alike, &["In variants a and b, all "]);
         let mut beside = compared();
-        let lent = with_transport("x", Some(5));
+        let lent = with_senders("x", Some(5));
         let mut plan = (*beside.variants[0].plan).clone();
         plan.limits = lent.plan.limits.clone();
         beside.variants[0].plan = Arc::new(plan);
@@ -289,7 +309,7 @@ mod tests {
 
     #[test]
     fn without_honest_senders_nothing_is_judged() {
-        let mut none = with_transport("a", None);
+        let mut none = with_senders("a", None);
         changed(&mut none, |plan, figures| {
             plan.groups.iter_mut().for_each(|group| group.honest = false);
             figures.senders.iter_mut().for_each(|group| group.honest = false);
@@ -303,7 +323,7 @@ mod tests {
         check(&none, &["no sender counts as honest, so there is nothing to say about who got through, while "]);
         assert!(!sentence(&none).contains("back pressure"), "{}", sentence(&none));
         assert_eq!(per_variant(&none)[0].state, State::NoLoad);
-        let mut silent = with_transport("a", Some(5));
+        let mut silent = with_senders("a", Some(5));
         changed(&mut silent, |_, figures| {
             let honest = figures.senders.iter_mut().filter(|group| group.honest);
             honest.for_each(|group| *group = SenderFigures { honest: true, ..SenderFigures::default() });
@@ -313,7 +333,7 @@ mod tests {
 
     #[test]
     fn mail_that_its_senders_still_have_did_not_get_through() {
-        let mut stuck = with_transport("a", Some(5));
+        let mut stuck = with_senders("a", Some(5));
         changed(&mut stuck, |_, figures| {
             let partners = &mut figures.senders[0].messages;
             partners.trying = partners.wanted;

@@ -159,20 +159,23 @@ pub(in crate::report) fn senders(report: &Report) -> Blocks {
     let table = by_group(report, "messages", &wanting, &figures, |at, f| messages(&f.senders[at]));
     out.grid(table.without(|at, cell| at >= 5 && (cell == "0" || cell == ABSENT)));
     out.gap();
+    let taken = |name: &&&str| {
+        report.variants.iter().any(|v| group(v, name).is_some_and(|(at, f)| f.senders[at].messages.handed_over > 0))
+    };
+    let taken: Vec<&str> = wanting.iter().filter(taken).copied().collect();
     let figures = ["mean", "p50", "p99", "max"];
-    let table = by_group(report, "until the server had it", &wanting, &figures, |at, f| {
-        times(&f.senders[at].to_queue.summary())
-    });
+    let table =
+        by_group(report, "until the server had it", &taken, &figures, |at, f| times(&f.senders[at].to_queue.summary()));
     out.grid(table);
     out.gap();
-    let table = by_group(report, "until it was delivered", &wanting, &figures, |at, f| {
+    let table = by_group(report, "until it was delivered", &taken, &figures, |at, f| {
         times(&f.senders[at].to_delivery.summary())
     });
     out.grid(table);
-    let harvests = |name: &&&str| {
-        report.variants.iter().any(|v| group(v, name).is_some_and(|(at, f)| f.senders[at].recipients_asked > 0))
-    };
-    let asking: Vec<&str> = all.iter().filter(harvests).copied().collect();
+    let in_vain = |own: &SenderFigures| own.recipients_asked > own.recipients_found;
+    let asks =
+        |name: &&&str| report.variants.iter().any(|v| group(v, name).is_some_and(|(at, f)| in_vain(&f.senders[at])));
+    let asking: Vec<&str> = all.iter().filter(asks).copied().collect();
     if !asking.is_empty() {
         out.gap();
         let table = by_group(report, "recipients", &asking, &["asked for", "that exist"], |at, f| {
