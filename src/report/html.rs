@@ -211,7 +211,7 @@ fn assumptions(report: &Report) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, variant, with_limits};
+    use super::super::sample::{compared, on_cluster, report, variant, with_limits, with_senders};
     use super::*;
     use crate::report::Origin;
     use crate::time::Nanos;
@@ -301,6 +301,55 @@ mod tests {
         assert!((away - told).abs() < 1e-6, "{away} for {told}");
         let without = self::page(&compared());
         assert!(!without.contains("data-chart=\"store") && !without.contains("data-chart=\"domain"));
+    }
+
+    #[test]
+    fn a_transport_server_has_its_charts_bars_and_tables() {
+        let report = report(vec![with_senders("open", None), with_senders("shared", Some(5))]);
+        let page = page(&report);
+        for chart in ["connections", "refusals", "threads", "queues", "drive"] {
+            assert!(page.contains(&format!("data-chart=\"transport-{chart}\"")), "{chart}");
+        }
+        for id in [
+            "ends-of-messages",
+            "ends-of-connections",
+            "what-each-limit-refused-or-delayed--and-to-whom",
+            "senders",
+            "back-pressure",
+            "event-log-of-the-transport-service",
+        ] {
+            assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        }
+        let found = report.variants[0].limits.transport.as_ref().expect("it has a transport server");
+        let (own, refused) = (&found.senders[0].messages, found.of_group(0).connections.refused);
+        for part in [
+            format!("given up: {}\"", own.given_up),
+            format!("handed over: {}\"", own.handed_over),
+            format!("refused: {refused}\""),
+        ] {
+            assert!(page.contains(&part), "no `{part}`");
+        }
+        let data = data(&page);
+        let own = &data["variants"][0]["transport"];
+        let list = |key: &str| own[key].as_array().expect("a list").clone();
+        let samples = found.summary.samples.values();
+        for key in
+            ["at", "connections", "in_line", "connections_refused", "messages_refused", "outbound", "queued", "drive"]
+        {
+            assert_eq!(list(key).len(), samples.len(), "{key}");
+        }
+        assert_eq!(own["pressure"], serde_json::json!([[300.0, 360.0, 1], [360.0, 420.0, 2]]));
+        assert_eq!(own["drive_marks"], serde_json::json!([["Medium", 93], ["High", 95]]));
+        assert_eq!(own["connection_bounds"], serde_json::json!([["MaxInboundConnection", 20]]));
+        // The newsletter comes near the 30; 1,000 outbound connections are far above.
+        assert_eq!(own["thread_bounds"], serde_json::json!([["deliveries and submissions, each at most", 30]]));
+        let minutes: f64 = samples.windows(2).map(|pair| pair[1].0.since(pair[0].0).as_secs_f64() / 60.0).sum();
+        let rates = list("connections_refused");
+        assert!(rates.last().is_some_and(serde_json::Value::is_null), "a rate has no last sample");
+        let mean = rates.iter().filter_map(serde_json::Value::as_f64).sum::<f64>() / (rates.len() - 1) as f64;
+        let told = samples.last().expect("there are some").1.connections_refused as f64;
+        assert!((mean * minutes - told).abs() < 0.1, "{mean} a minute for {told}");
+        assert!(!self::page(&compared()).contains("data-chart=\"transport"));
     }
 
     #[test]

@@ -366,7 +366,10 @@
     "transport-drive": { of: "transport", format: (p) => (p == null ? "–" : `${p} %`), lines: [["used", "drive", 0]], bounds: "drive_marks", most: 100, stepped: true },
     "domain-entries": { of: "domains", format: count, lines: [["live", "live", 2], ["dead", "dead", 3]], level: "swept at" },
   };
-  Object.entries(CURVES).forEach(([id, kind]) => {
+  Object.entries(CURVES).forEach(([id, all]) => {
+    // What never happened in any variant would be a line along the axis.
+    const isThere = (key) => data.variants.some((v) => v[all.of]?.[key].some(Boolean));
+    const kind = { ...all, lines: all.lines.filter(([, key], at) => all.of !== "transport" || at === 0 || isThere(key)) };
     const unit = kind.unit ?? 1;
     const off = kind.lines.map(() => false);
     const lines = () => kind.lines.filter((_, at) => !off[at]);

@@ -55,14 +55,15 @@ pub(super) fn of_transport(variant: &VariantReport) -> Option<OfTransport> {
         Limit::At(most) => Some((name, most)),
         Limit::Unlimited => None,
     };
-    let of_mailboxes = (spec.role == Role::Hub)
-        .then_some([
-            ("deliveries to mailboxes at most", server.max_concurrent_mailbox_deliveries),
-            ("submissions at most", server.max_concurrent_mailbox_submissions),
-        ])
-        .into_iter()
-        .flatten();
-    let thread_bounds = of_mailboxes.chain(limited("outbound connections at most", server.max_outbound_connections));
+    let (deliveries, submissions) =
+        (server.max_concurrent_mailbox_deliveries, server.max_concurrent_mailbox_submissions);
+    let of_mailboxes = match spec.role {
+        Role::Edge => Vec::new(),
+        Role::Hub if deliveries == submissions => vec![("deliveries and submissions, each at most", deliveries)],
+        Role::Hub => vec![("deliveries to mailboxes at most", deliveries), ("submissions at most", submissions)],
+    };
+    let thread_bounds =
+        of_mailboxes.into_iter().chain(limited("outbound connections at most", server.max_outbound_connections));
     let marks = spec.back_pressure.enabled.then(|| spec.marks(Resource::QueueDrive)).flatten();
     Some(OfTransport {
         at: values.iter().map(|(at, _)| short(at.as_secs_f64())).collect(),

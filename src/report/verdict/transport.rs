@@ -14,7 +14,7 @@ use crate::metrics::limits::TransportFigures;
 use crate::models::transport::spec::{Role, Version};
 use crate::models::transport::{Held, Level, Throttle};
 use crate::plan::limits::TransportPlan;
-use crate::plan::limits::transport::OptionValue;
+use crate::plan::limits::transport::{Entrance, Group, OptionValue};
 use crate::time::Nanos;
 
 /// Options that a variant is called by; one that differs in more is called by its name.
@@ -114,6 +114,7 @@ fn text(plan: &TransportPlan, figures: &TransportFigures) -> String {
     }
     let others = most(plan, figures, false);
     parts.extend(others.map(|(group, by)| format!("while {} was held most by {by}", plain(&plan.groups[group].name))));
+    parts.extend(harvests(plan, figures));
     parts.extend(pressure(plan, figures));
     parts.join(", ")
 }
@@ -159,19 +160,18 @@ fn honest(plan: &TransportPlan, figures: &TransportFigures) -> String {
     text
 }
 
-/// What held one group of these the most, and which: what refused, closed or cut the most often; if nothing did, what
-/// delayed the longest in sum.
+/// What held one group of these the most, and which: what refused or closed the most often; if nothing did, what delayed the
+/// longest in sum; else what cut deliveries.
 fn most(plan: &TransportPlan, figures: &TransportFigures, honest: bool) -> Option<(usize, String)> {
     let groups = (0..plan.groups.len()).filter(|at| plan.groups[*at].honest == honest);
     let all = groups.flat_map(|at| {
         let own = figures.of_group(at);
         Throttle::ALL.map(|by| (at, by, *own.held(by)))
     });
-    let times =
-        |held: &Held| held.connections_refused + held.messages_refused + held.connections_closed + held.deliveries_cut;
-    let held = all.filter(|(.., held)| times(held) > 0 || held.delayed > 0);
-    let (group, by, held) =
-        held.max_by_key(|(at, by, held)| (times(held), held.delay, std::cmp::Reverse((*at, *by))))?;
+    let times = |held: &Held| held.connections_refused + held.messages_refused + held.connections_closed;
+    let held = all.filter(|(.., held)| *held != Held::default());
+    let key = |held: &Held| (times(held), held.delay, held.deliveries_cut);
+    let (group, by, held) = held.max_by_key(|(at, by, held)| (key(held), std::cmp::Reverse((*at, *by))))?;
     let mut done = Vec::new();
     let mut add = |n: u64, noun: &str, what: &str| done.extend((n > 0).then(|| format!("{} {what}", counted(n, noun))));
     add(held.connections_refused, "connection", "refused");
@@ -179,7 +179,7 @@ fn most(plan: &TransportPlan, figures: &TransportFigures, honest: bool) -> Optio
     add(held.connections_closed, "connection", "closed");
     // Not `deliverys`.
     done.extend((held.deliveries_cut > 0).then(|| format!("{} deliveries cut", count(held.deliveries_cut))));
-    if times(&held) == 0 {
+    if times(&held) == 0 && held.delayed > 0 {
         let mean = Nanos(held.delay.0 / held.delayed);
         done.push(format!("{} of {mean} on average", counted(held.delayed, "delay")));
     }
@@ -193,6 +193,19 @@ fn name(by: Throttle) -> &'static str {
         Throttle::DriveFull => "a full drive",
         other => other.option().unwrap_or(other.name()),
     }
+}
+
+/// What directory harvest attacks yielded.
+fn harvests(plan: &TransportPlan, figures: &TransportFigures) -> Option<String> {
+    let harvests = |group: &Group| matches!(&group.entrance, Entrance::Smtp(sessions) if sessions.harvests);
+    let own =
+        plan.groups.iter().zip(&figures.senders).filter(|(group, own)| harvests(group) && own.recipients_asked > 0);
+    let (names, figures): (Vec<String>, Vec<_>) = own.map(|(group, own)| (plain(&group.name), own)).unzip();
+    let found: u64 = figures.iter().map(|own| own.recipients_found).sum();
+    let asked: u64 = figures.iter().map(|own| own.recipients_asked).sum();
+    let addresses = if found == 1 { "1 address".to_string() } else { format!("{} addresses", count(found)) };
+    let told = || format!("{} asked for {} and learned {addresses}", and(&names), counted(asked, "recipient"));
+    (!names.is_empty()).then(told)
 }
 
 /// How long the server was under back pressure.
@@ -243,6 +256,8 @@ mod tests {
         let figures = |at: usize| both.variants[at].limits.transport.as_ref().unwrap();
         let (open, shared) = (figures(0).wanted(true), figures(1).wanted(true));
         let refused = |at: usize, group: usize, by: Throttle| figures(at).of_group(group).held(by).connections_refused;
+        // One of the three that a session asks for exists.
+        let asked = figures(1).senders[2].recipients_asked;
         check(
             &both,
             &[
@@ -265,6 +280,7 @@ mod tests {
                     "while flood was held most by MaxInboundConnectionPerSource ({} connections refused)",
                     refused(1, 1, Throttle::InboundPerSource)
                 ),
+                &format!(", harvest asked for {asked} recipients and learned {} addresses, and the server", asked / 3),
                 "and the server was under back pressure for 2 min 00 s (High for 1 min 00 s).",
             ],
         );
