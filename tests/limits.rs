@@ -5,6 +5,7 @@ mod limits {
     mod mistakes;
     mod store;
     mod together;
+    mod transport;
 }
 
 use atqsim::metrics::limits::LimitFigures;

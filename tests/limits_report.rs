@@ -269,3 +269,110 @@ fn the_registry_says_which_limit_uses_a_value() {
         .prints(&["used where a scenario has [domains]"])
         .says(&["does not use it; a scenario with [domains] does"]);
 }
+
+/// A flood, honest senders, and a drive that fills up; back pressure on and off.
+const TRANSPORT: &str = r#"
+format = 1
+title = "A transport server"
+seed = 7
+duration = "20m"
+speed = 600
+[node]
+processors = 1
+memory_mb = 4096
+[transport.machine]
+queue_drive_gb = 40
+[[transport.usage]]
+at = "5m"
+queue_drive_gb = 39.6
+[[transport.usage]]
+at = "10m"
+queue_drive_gb = 1
+[transport.groups.honest]
+servers = 5
+retry = { mean = "2m" }
+[transport.groups.flood]
+honest = false
+stalls = 1
+[load.mail]
+service = "transport.honest"
+rate = "1/s"
+[load.attack]
+service = "transport.flood"
+rate = "2/s"
+[[variant]]
+name = "on"
+[[variant]]
+name = "off"
+set = { "transport.back_pressure.enabled" = false }
+"#;
+
+#[test]
+fn a_transport_server_is_told_with_what_was_refused_and_to_whom() {
+    let place = Place::new();
+    place.write("transport.toml", TRANSPORT);
+    let ran = place.run("compare transport.toml --engine virtual --quiet --width 140").exits(0).prints(&[
+        "TRANSPORT SERVER",
+        "Hub Transport, Exchange 2007-sp1",
+        "MaxInboundConnectionPercentagePerSource",
+        "SENDERS",
+        "WHAT EACH LIMIT REFUSED OR DELAYED, AND TO WHOM",
+        "one source's share of the remaining connections: flood",
+        "back pressure, High: honest",
+        "BACK PRESSURE",
+        "Normal=94% Medium=96% High=98%",
+        "5 min 00 s (25 %)",
+        "EVENT LOG OF THE TRANSPORT SERVICE",
+        "MSExchangeTransport 15004: Resource pressure increased from Normal to High.",
+        "Queue database and disk space = 99% [High] [Normal=94% Medium=96% High=98%]",
+        "MSExchangeTransport 15005: Resource pressure decreased from High to Normal.",
+        "452 4.3.1 Insufficient system resources",
+        "transport.share_rounding = up",
+        "[transport] in a scenario",
+    ]);
+    for never in ["POOL", "STORE THREADS", "DOMAIN TABLE", "NaN", "No limit refused"] {
+        assert!(!ran.stdout.contains(never), "`{never}` in:\n{}", ran.stdout);
+    }
+    place
+        .run("compare transport.toml --quiet --engine virtual --replications 3")
+        .exits(0)
+        .prints(&["LIMITS OVER THE RUNS", "transport.honest_through_percent"]);
+    place.run("run transport.toml --quiet --variant on").exits(0).prints(&["SENDERS"]);
+    place.run("run transport.toml --quiet --engine virtual --variant on --events events.csv").exits(0);
+    let events = place.read("events.csv");
+    assert!(events.contains("on,00:05:02.000,,Error,MSExchangeTransport,15004,,"), "{events}");
+}
+
+#[test]
+fn the_json_of_a_transport_server_accounts_for_everything() {
+    let place = Place::new();
+    place.write("transport.toml", TRANSPORT);
+    let ran = place.run("compare transport.toml --engine virtual --quiet --format json").exits(0);
+    let report = parse(&ran.stdout);
+    let sum =
+        |of: &serde_json::Value, parts: &[&str]| -> u64 { parts.iter().map(|part| of[*part].as_u64().unwrap()).sum() };
+    for variant in report["variants"].as_array().unwrap() {
+        let transport = &variant["transport"];
+        for (name, group) in transport["groups"].as_object().unwrap() {
+            assert_eq!(group["wanted"], sum(group, &["handed_over", "for_nobody", "given_up", "trying"]), "{name}");
+            let connections = &group["connections"];
+            let parts = ["refused", "gave_up", "quit", "closed", "waiting", "open"];
+            assert_eq!(connections["came"], sum(connections, &parts), "{name}");
+            let by = group["held"].as_object().unwrap();
+            let refused: u64 = by.values().map(|held| held["connections_refused"].as_u64().unwrap()).sum();
+            assert_eq!(connections["refused"], refused, "{name}: each was refused by something");
+            assert!(group["to_queue_us"]["count"] == group["handed_over"], "{name}");
+        }
+        let pressure = &transport["back_pressure"];
+        let times = ["normal_s", "medium_s", "high_s"].map(|level| pressure[level].as_f64().unwrap());
+        assert_eq!(times.iter().sum::<f64>(), 1200.0);
+        assert_eq!(times[2], if variant["name"] == "on" { 300.0 } else { 0.0 });
+        assert_eq!(pressure["marks"]["queue_drive_percent"]["high"], 98);
+        assert!(transport["options"]["max_inbound_connection_per_source"] == 100);
+        let curves = transport["curves"].as_object().unwrap();
+        let moments = curves["at_s"].as_array().unwrap().len();
+        assert!(moments == 240 && curves.values().all(|curve| curve.as_array().unwrap().len() == moments));
+        let high = curves["level"].as_array().unwrap().iter().filter(|level| *level == "High").count();
+        assert_eq!(high, if variant["name"] == "on" { 60 } else { 0 }, "a quarter of the moments");
+    }
+}

@@ -74,6 +74,8 @@ fn as_many_entries_as_the_popularity_law_says() {
 #[test]
 fn both_engines_have_the_same_entries() {
     let text = small("{ count = 5000 }", "").replace("5000s", "500s").replace("speed = 2000", "speed = 200");
+    // The last message comes long before the end, whatever the host does.
+    let text = text.replace("rate = 10", "steps = [{ at = \"0s\", rate = 10 }, { at = \"490s\", rate = 0 }]");
     let plans = plans(&text);
     let [exact, real] = [EngineKind::Virtual, EngineKind::Threads].map(|engine| tables(&plans, engine).remove(0).1);
     let [exact, real] = [exact.summary, real.summary];

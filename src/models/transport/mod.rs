@@ -7,7 +7,7 @@
 //! `pressure` and `machine`; what an administrator reads is `events`; who was refused or delayed by what is `memory`,
 //! by group, so that honest senders and a flood are told apart. Not a load, not a categorizer, not a pool of threads:
 //! how long anything takes is the engine's to say. A message has one destination; one to several is told as several.
-//! Nothing of Exchange 2010 or later is in it. No engine drives it yet.
+//! Nothing of Exchange 2010 or later is in it. Driven by `engine::limits`.
 //!
 //! In one moment: what ran out, then those that waited for it, then the look at the resources, then the scan of the
 //! directories. A message that the level refuses at `MAIL FROM` leaves its session open.

@@ -8,7 +8,7 @@ mod groups;
 mod options;
 
 use super::distribution_or;
-use crate::models::transport::spec::{Role, TransportSpec};
+use crate::models::transport::spec::TransportSpec;
 use crate::models::transport::{Mistake, Usage};
 use crate::plan::limits::TransportPlan;
 use crate::plan::limits::transport::{Domain, Group, Mailboxes};
@@ -40,7 +40,7 @@ pub(in crate::scenario) struct Transport {
 /// `node`: the section, for the places of mistakes that the model finds.
 pub(super) fn transport(mut fields: Fields<'_, '_>, node: &Node, basics: &Basics) -> Transport {
     let walk = fields.walk;
-    let spec = options::spec(&mut fields, basics);
+    let (role, spec) = options::spec(&mut fields, basics);
     let spec = spec.filter(|spec| {
         let mistakes = spec.check();
         mistakes.iter().for_each(|mistake| tell(&fields, node, mistake));
@@ -51,7 +51,6 @@ pub(super) fn transport(mut fields: Fields<'_, '_>, node: &Node, basics: &Basics
         delivery: distribution_or(&mut fields, "mailbox_delivery", Nanos::from_millis(200)),
         submission: distribution_or(&mut fields, "mailbox_submission", Nanos::from_millis(200)),
     };
-    let role = spec.as_ref().map_or(Role::Hub, |spec| spec.role);
     let domains = domains::domains(&mut fields);
     let entries = fields.take("groups").and_then(|node| walk.entries(node, "transport.groups")).unwrap_or_default();
     if entries.is_empty() {

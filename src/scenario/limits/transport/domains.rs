@@ -61,5 +61,7 @@ pub(super) fn domains(fields: &mut Fields<'_, '_>) -> Domains {
         sound = sound.filter(|_| is_sound);
         sound.iter_mut().for_each(|all| all.push(domain.clone()));
     }
-    Domains { names: entries.iter().map(|entry| entry.key.clone()).collect(), sound }
+    // Places among the names are those among the domains: where one is missing, no plan is made.
+    let names = entries.iter().map(|entry| entry.key.clone()).filter(|name| name != MAILBOXES);
+    Domains { names: names.collect(), sound }
 }

@@ -50,8 +50,8 @@ pub(super) fn path_of(setting: &'static str) -> &'static str {
     PATHS.iter().find(|(known, _)| *known == setting).map_or(setting, |(_, path)| path)
 }
 
-/// The server; `None` where it has no machine.
-pub(super) fn spec(fields: &mut Fields<'_, '_>, basics: &Basics) -> Option<TransportSpec> {
+/// Its role, and the server; `None` where it has no machine.
+pub(super) fn spec(fields: &mut Fields<'_, '_>, basics: &Basics) -> (Role, Option<TransportSpec>) {
     let role = match fields.choice("role", &["hub", "edge"]) {
         Some("edge") => Role::Edge,
         _ => Role::Hub,
@@ -78,8 +78,8 @@ pub(super) fn spec(fields: &mut Fields<'_, '_>, basics: &Basics) -> Option<Trans
     }
     let machine = machine(fields, basics);
     let assumptions = assumptions(fields, basics);
-    let machine = machine?;
-    Some(TransportSpec { role, version, server, send, receive, back_pressure, machine, assumptions })
+    let of = |machine| TransportSpec { role, version, server, send, receive, back_pressure, machine, assumptions };
+    (role, machine.map(of))
 }
 
 fn server(fields: &mut Fields<'_, '_>) -> ServerOptions {
