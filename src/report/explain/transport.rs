@@ -8,18 +8,17 @@ mod outlook;
 
 pub(super) use outlook::outlook;
 
-use super::super::format::{Tone, amount, and, count, plain, toned, wrap};
+use super::super::format::{Tone, amount, count, plain, toned, wrap};
 use super::super::table::{Grid, Sheet};
 use super::super::text::limits::bytes;
 use super::super::text::limits::transport::planned;
-use super::judge::levels;
+use super::judge::{Level, levels};
 use super::{letter, level_text};
 use crate::models::transport::Resource;
 use crate::models::transport::spec::{Role, Version};
+use crate::plan::Plan;
 use crate::plan::limits::TransportPlan;
 use crate::plan::limits::transport::{BACK_PRESSURE_PAGE, Entrance, Group, THROTTLING_PAGE, Watched};
-use crate::plan::{Offered, Plan};
-use crate::time::Nanos;
 use crate::workload::journey::Arrivals;
 
 fn has_none(plans: &[&Plan]) -> bool {
@@ -34,29 +33,24 @@ fn faint(text: &str, width: usize) -> String {
     wrap("", &toned(Tone::Faint, text), width)
 }
 
-/// Every option with what is in force, and where it comes from.
-pub(super) fn options(plans: &[&Plan], width: usize) -> String {
-    if has_none(plans) {
-        return String::new();
-    }
-    let mut sheet = Sheet { names: names(plans), facts: Vec::new() };
-    planned(plans, &mut sheet, "role, version", |own| {
-        let role = match own.spec.role {
-            Role::Hub => "Hub Transport",
-            Role::Edge => "Edge Transport",
-        };
-        let pack = match own.spec.version {
-            Version::Rtm => "without a service pack",
-            Version::Sp1 => "SP1",
-        };
-        format!("{role}, Exchange 2007 {pack}")
-    });
-    planned(plans, &mut sheet, "drive, memory", |own| {
-        let machine = &own.spec.machine;
-        format!("{}, {}", bytes(machine.queue_drive_bytes), bytes(machine.memory_bytes))
-    });
+/// What a server is, by variant, in the order in which it is told: a label, and the text of each variant; a label without
+/// texts is a heading.
+type Rows = Vec<(String, Vec<String>)>;
+
+fn rows(servers: &[&TransportPlan]) -> Rows {
+    let each = |of: &dyn Fn(&TransportPlan) -> String| servers.iter().map(|own| of(own)).collect::<Vec<String>>();
+    let mut rows = vec![
+        ("role, version".to_string(), each(&|own| kind(own))),
+        (
+            "drive, memory".to_string(),
+            each(&|own| {
+                let machine = &own.spec.machine;
+                format!("{}, {}", bytes(machine.queue_drive_bytes), bytes(machine.memory_bytes))
+            }),
+        ),
+    ];
     let mut listed: Vec<(&str, &str)> = Vec::new();
-    for option in plans.iter().filter_map(|plan| plan.limits.transport.as_ref()).flat_map(|own| own.options()) {
+    for option in servers.iter().flat_map(|own| own.options()) {
         if !listed.contains(&(option.of, option.name)) {
             listed.push((option.of, option.name));
         }
@@ -64,20 +58,71 @@ pub(super) fn options(plans: &[&Plan], width: usize) -> String {
     let mut of = "";
     for (owner, name) in listed {
         if owner != of {
-            sheet.add(owner, vec![String::new(); plans.len()]);
+            rows.push((owner.to_string(), Vec::new()));
             of = owner;
         }
-        let cell = |own: &TransportPlan| {
-            let options = own.options();
-            options.iter().find(|option| option.name == name).map_or("-".to_string(), |option| option.text())
+        let option = |own: &TransportPlan| own.options().into_iter().find(|option| option.name == name);
+        let cells = each(&|own| option(own).map_or("-".to_string(), |option| option.text()));
+        rows.push((format!("  {name}"), cells));
+    }
+    rows
+}
+
+fn kind(own: &TransportPlan) -> String {
+    let role = match own.spec.role {
+        Role::Hub => "Hub Transport",
+        Role::Edge => "Edge Transport",
+    };
+    let pack = match own.spec.version {
+        Version::Rtm => "without a service pack",
+        Version::Sp1 => "SP1",
+    };
+    format!("{role}, Exchange 2007 {pack}")
+}
+
+/// Every option with what is in force, and where it comes from; what variants differ in is told of each below.
+pub(super) fn options(plans: &[&Plan], width: usize) -> String {
+    let own = |plan: &&Plan| plan.limits.transport.clone().map(|own| (plain(&plan.variant), own));
+    let servers: Vec<_> = plans.iter().filter_map(own).collect();
+    let [(first, _), others @ ..] = servers.as_slice() else { return String::new() };
+    let rows = rows(&servers.iter().map(|(_, own)| own.as_ref()).collect::<Vec<&TransportPlan>>());
+    let differs = |cells: &[String]| cells.iter().any(|cell| *cell != cells[0]);
+    let name = if others.is_empty() { first.clone() } else { "every variant".to_string() };
+    let mut sheet = Sheet { names: vec![name], facts: Vec::new() };
+    for (label, cells) in &rows {
+        let cell = match cells.as_slice() {
+            [] => String::new(),
+            cells if differs(cells) => match cells.iter().find(|cell| cell.ends_with("(default)")) {
+                Some(default) => format!("{default} but where set below"),
+                None => "by variant, see below".to_string(),
+            },
+            [first, ..] => first.clone(),
         };
-        planned(plans, &mut sheet, &format!("  {name}"), cell);
+        sheet.add(label.clone(), vec![cell]);
+    }
+    let mut out = sheet.render(width);
+    if rows.iter().any(|(_, cells)| differs(cells)) {
+        out.push('\n');
+        for (at, (name, _)) in servers.iter().enumerate() {
+            let differing = rows.iter().filter(|(_, cells)| differs(cells));
+            let is_set = |cell: &str| cell != "-" && !cell.ends_with("(default)");
+            let set = differing.filter(|(_, cells)| is_set(&cells[at]));
+            let told: Vec<String> = set.map(|(label, cells)| told(label.trim_start(), &cells[at])).collect();
+            let told = if told.is_empty() { "all of these as setup leaves them".to_string() } else { told.join("; ") };
+            out.push_str(&wrap("", &format!("{}: {told}", toned(Tone::Strong, name)), width));
+        }
     }
     let note = format!(
         "default: as setup leaves it on a server of this role; set: the scenario gives another value. Options of throttling: \
          {THROTTLING_PAGE}; of back pressure: {BACK_PRESSURE_PAGE}."
     );
-    format!("{}{}", sheet.render(width), faint(&note, width))
+    out.push_str(&faint(&note, width));
+    out
+}
+
+/// `MaxProtocolErrors 5 (default)`; what has no name of its own stands alone.
+fn told(label: &str, cell: &str) -> String {
+    if label.contains(", ") { cell.to_string() } else { format!("{label} {cell}") }
 }
 
 /// Where each resource is at Medium and High, for this machine.
@@ -108,8 +153,12 @@ pub(super) fn marks(plans: &[&Plan], width: usize) -> String {
     if sheet.facts.is_empty() {
         return wrap("", "Back pressure is off: no resource is watched.", width);
     }
+    if sheet.names.len() > 1 && sheet.facts.iter().all(|(_, cells)| cells.iter().all(|cell| *cell == cells[0])) {
+        sheet.names = vec!["every variant".to_string()];
+        sheet.facts.iter_mut().for_each(|(_, cells)| cells.truncate(1));
+    }
     let mut out = sheet.render(width);
-    out.push_str(&faint(&answers(plans), width));
+    out.push_str(&faint(ANSWERS, width));
     out.push_str(&faint(
         "The worst resource decides. At Medium, connections and messages of sources that are neither Hub servers nor \
          senders of authoritative domains are refused; at High, those of all, and neither files nor submissions are \
@@ -131,78 +180,89 @@ fn marked(mark: u32, of: &Watched) -> String {
 }
 
 /// What a sender sees of it all.
-fn answers(plans: &[&Plan]) -> String {
-    let tarpits =
-        plans.iter().filter_map(|plan| plan.limits.transport.as_ref()).map(|own| own.spec.receive.tarpit_interval);
-    let mut intervals: Vec<Nanos> = tarpits.collect();
-    intervals.sort_unstable();
-    intervals.dedup();
-    let intervals: Vec<String> = intervals.iter().map(ToString::to_string).collect();
-    format!(
-        "Who is refused under back pressure, or because the drive is full, is told 452 4.3.1 Insufficient system resources: \
-         that is for now, so an honest sender keeps the message and comes again. A tarpit refuses nothing: the answer to an \
-         anonymous session that asked for a recipient that does not exist leaves {} later, and the session holds its \
-         connection meanwhile.",
-        and(&intervals)
-    )
+const ANSWERS: &str = "Who is refused under back pressure, or because the drive is full, is told 452 4.3.1 Insufficient system resources: that is \
+     for now, so an honest sender keeps the message and comes again. A tarpit refuses nothing: the answer to an anonymous session \
+     that asked for a recipient that does not exist leaves TarpitInterval later, and the session holds its connection meanwhile.";
+
+/// A variant's server, and its senders as services.
+struct Senders<'p> {
+    name: String,
+    own: &'p TransportPlan,
+    services: Plan,
 }
 
-/// Who sends what, at each level of the load.
+impl Senders<'_> {
+    /// Whether as much comes; options may make sessions last longer.
+    fn send_alike(&self, other: &Senders<'_>) -> bool {
+        let messages = |one: &Senders<'_>| {
+            (0..one.own.groups.len()).map(|at| one.own.messages_of_item(at).to_bits()).collect::<Vec<u64>>()
+        };
+        self.own.load == other.own.load && self.own.groups == other.own.groups && messages(self) == messages(other)
+    }
+}
+
+/// Who sends what, at each level of the load: once for all variants to which the same is sent.
 pub(super) fn senders(plans: &[&Plan], width: usize) -> Vec<(String, String)> {
-    let mut told: Vec<&Plan> = Vec::new();
-    let mut out = Vec::new();
-    // What a session is about depends on options too: the tarpit lengthens it.
-    let load = |plan: &Plan| plan.limits.transport.as_ref().map(|own| own.as_services(plan).load);
+    let mut alike: Vec<Vec<Senders<'_>>> = Vec::new();
     for plan in plans {
-        let Some(own) = &plan.limits.transport else { continue };
-        if !told.iter().any(|other| load(other) == load(plan)) {
-            told.push(plan);
-            out.push((plain(&plan.variant), senders_of(plan, own, width)));
+        let Some(own) = plan.limits.transport.as_deref() else { continue };
+        let one = Senders { name: plain(&plan.variant), own, services: own.as_services(plan) };
+        match alike.iter_mut().find(|all| all[0].send_alike(&one)) {
+            Some(all) => all.push(one),
+            None => alike.push(vec![one]),
         }
     }
-    let several = out.len() > 1;
-    let title = |name: String| {
-        if several {
-            format!("Who sends to the transport server of {name}")
-        } else {
-            "Who sends to the transport server".into()
-        }
+    let several = alike.len() > 1;
+    let title = |all: &[Senders<'_>]| {
+        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+        let of = if several { format!(" of {}", names.join(", ")) } else { String::new() };
+        format!("Who sends to the transport server{of}")
     };
-    out.into_iter().map(|(name, text)| (title(name), text)).collect()
+    alike.iter().map(|all| (title(all), senders_of(all, width))).collect()
 }
 
-fn senders_of(plan: &Plan, own: &TransportPlan, width: usize) -> String {
-    let services = own.as_services(plan);
-    let levels = levels(&services);
+fn senders_of(all: &[Senders<'_>], width: usize) -> String {
+    let (own, services) = (all[0].own, &all[0].services);
+    let per_level = levels(services);
     let mut out = String::new();
-    for (at, level) in levels.iter().enumerate() {
-        out.push_str(&wrap(&format!("  {}  ", letter(at)), &level_text(&services, level), width));
+    for (at, level) in per_level.iter().enumerate() {
+        out.push_str(&wrap(&format!("  {}  ", letter(at)), &level_text(services, level), width));
     }
-    let of = |at: usize| {
-        levels.iter().map(move |level| (level.offered[at], own.messages_of_item(at), &own.groups[at].entrance))
-    };
-    let cells = (0..own.groups.len()).map(|at| {
-        let cell = |(offered, messages, entrance): (Offered, f64, &Entrance)| {
-            let (items, held) = (offered.per_second * 60.0, offered.threads());
-            let held = if matches!(entrance, Entrance::Pickup | Entrance::Replay) { "-".into() } else { amount(held) };
-            vec![amount(items), amount(items * messages), held]
-        };
-        of(at).map(cell).collect()
+    // Variants whose sessions last as long hold as much at once.
+    let mut held: Vec<(Vec<&str>, &Plan)> = Vec::new();
+    for one in all {
+        match held.iter_mut().find(|(_, known)| known.load == one.services.load) {
+            Some((names, _)) => names.push(&one.name),
+            None => held.push((vec![&one.name], &one.services)),
+        }
+    }
+    let mut figures = vec!["a minute".to_string(), "messages".to_string()];
+    let at_once = held.iter().map(|(names, _)| match held.len() {
+        1 => "at once".to_string(),
+        _ => format!("at once ({})", names.join(", ")),
     });
+    figures.extend(at_once);
+    let levels_held: Vec<Vec<Level>> = held.iter().map(|(_, services)| levels(services)).collect();
+    let cell = |group: usize, level: usize| {
+        let items = per_level[level].offered[group].per_second * 60.0;
+        let has_none = matches!(own.groups[group].entrance, Entrance::Pickup | Entrance::Replay);
+        let held = levels_held.iter().map(|levels| match levels.get(level) {
+            Some(level) if !has_none => amount(level.offered[group].threads()),
+            _ => "-".to_string(),
+        });
+        [amount(items), amount(items * own.messages_of_item(group))].into_iter().chain(held).collect()
+    };
     let row = |group: &Group| {
-        let kind = match (&group.entrance, group.honest) {
-            (entrance, true) => format!("{}, honest", entrance.name()),
-            (entrance, false) => entrance.name().to_string(),
-        };
-        format!("{} ({kind})", plain(&group.name))
+        let honest = if group.honest { ", honest" } else { "" };
+        format!("{} ({}{honest})", plain(&group.name), group.entrance.name())
     };
     let grid = Grid {
         corner: "group".into(),
         rows: own.groups.iter().map(row).collect(),
         grouping: "load".into(),
-        groups: (0..levels.len()).map(letter).collect(),
-        figures: ["a minute", "messages", "at once"].map(String::from).to_vec(),
-        cells: cells.collect(),
+        groups: (0..per_level.len()).map(letter).collect(),
+        figures,
+        cells: (0..own.groups.len()).map(|at| (0..per_level.len()).map(|level| cell(at, level)).collect()).collect(),
     };
     out.push_str(&grid.render(width));
     let mut notes = vec![
@@ -227,6 +287,7 @@ mod tests {
     use super::*;
     use crate::models::transport::spec::TransportSpec;
     use crate::models::transport::spec::{Limit, RateCounts};
+    use crate::time::Nanos;
 
     fn squeezed(text: &str) -> String {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -251,7 +312,10 @@ mod tests {
         let text = explain(&plans, 160);
         let squeezed = squeezed(&text);
         for part in [
-            "MaxInboundConnectionPerSource unlimited (set; default 100) 5 (set; default 100)",
+            "every variant",
+            "MaxInboundConnectionPerSource by variant, see below",
+            "open: MaxInboundConnectionPerSource unlimited (set; default 100) shared: MaxInboundConnectionPerSource 5 (set; \
+             default 100)",
             "MaxConnectionRatePerMinute 1,200 a minute (default)",
             "TarpitInterval 5.00 s (default)",
             // 10,240 MB of drive less 500 MB are 95.1 %; 3/4 of 4,096 MB of memory.
@@ -296,7 +360,7 @@ mod tests {
         for part in [
             "is 4 % of the connections that remain: 4 for one source while nobody is connected, 1 while 20 of 100 are left.",
             "one source may have 4 (MaxInboundConnectionPercentagePerSource, while nobody is connected)",
-            "MaxConnectionRatePerMinute is 20: 39 connections a minute come, so about 19 are refused, whoever sends them.",
+            "MaxConnectionRatePerMinute is 20: 39 connections a minute come, so about 19 are refused each minute, whoever sends them.",
         ] {
             assert!(text.contains(part), "no `{part}` in:\n{text}");
         }
@@ -308,12 +372,20 @@ mod tests {
         let text = squeezed(&explain(std::slice::from_ref(&off), 100));
         for part in [
             "Back pressure is off: no resource is watched.",
-            "of which the limits of one source let 13.6 be opened, so they pass.",
+            "of which the limits of one source let 14 be opened in the first minute and 13.6 in each later one, so they pass.",
             "back pressure off (set; default on)",
         ] {
             assert!(text.contains(part), "no `{part}` in:\n{text}");
         }
         assert!(!text.contains("TarpitInterval is"), "{text}");
+        // 16 at once need room in the rate when they come, and 14.8 a minute from then on.
+        let burst = with_spec(|spec| {
+            spec.receive.max_inbound_connection_per_source = Limit::At(16);
+            spec.server.max_connection_rate_per_minute = 24;
+        });
+        let text = squeezed(&explain(std::slice::from_ref(&burst), 100));
+        let told = "let 25 be opened in the first minute and 23.8 in each later one, so about 1 are refused in the first minute";
+        assert!(text.contains(told), "no `{told}` in:\n{text}");
     }
 
     /// Not a check but a look: `cargo test --lib report::explain::transport::tests::looks -- --nocapture`.

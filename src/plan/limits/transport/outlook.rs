@@ -39,7 +39,8 @@ impl TransportPlan {
     pub fn as_services(&self, plan: &Plan) -> Plan {
         let mut load = (*self.load).clone();
         for (at, stage) in load.stages.iter_mut().enumerate() {
-            let time = Distribution::Constant(Nanos::from_f64(self.held_s(at) * 1e9));
+            // Nothing is held for longer than the run.
+            let time = Distribution::Constant(Nanos::from_f64(self.held_s(at) * 1e9).min(plan.duration));
             stage.phases = vec![Phase { kind: PhaseKind::Wait(DependencyId(0)), time }];
         }
         load.dependencies = vec!["senders".to_string()];

@@ -20,32 +20,46 @@ const WORTH_A_WORD: f64 = 0.5;
 /// Usages that are told one by one.
 const USAGES_TOLD: usize = 8;
 
-/// What each limit means for the load, by arithmetic.
+/// What each limit means for the load, by arithmetic: what is so in every variant once, the rest of each.
 pub(in crate::report::explain) fn outlook(plans: &[&Plan], width: usize) -> String {
+    let own = |plan: &&Plan| Some((plain(&plan.variant), lines(plan, plan.limits.transport.as_ref()?)));
+    let mut all: Vec<(String, Vec<Line>)> = plans.iter().filter_map(own).collect();
+    if let [(_, first), others @ ..] = all.as_slice()
+        && !others.is_empty()
+    {
+        let in_all = |line: &&Line| others.iter().all(|(_, lines)| lines.contains(line));
+        let common: Vec<Line> = first.iter().filter(in_all).cloned().collect();
+        all.iter_mut().for_each(|(_, lines)| lines.retain(|line| !common.contains(line)));
+        all.insert(0, ("every variant".to_string(), common));
+    }
     let mut out = String::new();
-    for plan in plans {
-        let Some(own) = &plan.limits.transport else { continue };
-        out.push_str(&wrap("", &toned(Tone::Strong, &plain(&plan.variant)), width));
-        let levels = levels(&own.as_services(plan));
-        for limit in LIMITS {
-            let mut told: Vec<(String, Vec<String>)> = Vec::new();
-            for (at, level) in levels.iter().enumerate() {
-                for text in limit(own, level) {
-                    match told.iter_mut().find(|(known, _)| *known == text) {
-                        Some((_, letters)) => letters.push(letter(at)),
-                        None => told.push((text, vec![letter(at)])),
-                    }
-                }
-            }
-            for (text, letters) in told {
-                out.push_str(&wrap(&format!("  {}  ", letters.join(", ")), &text, width));
-            }
-        }
-        for text in always(own) {
-            out.push_str(&wrap("     ", &text, width));
-        }
+    for (name, lines) in all.iter().filter(|(_, lines)| !lines.is_empty()) {
+        out.push_str(&wrap("", &toned(Tone::Strong, name), width));
+        lines.iter().for_each(|(lead, text)| out.push_str(&wrap(lead, text, width)));
     }
     out
+}
+
+/// What stands before a sentence, and itself.
+type Line = (String, String);
+
+fn lines(plan: &Plan, own: &TransportPlan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let levels = levels(&own.as_services(plan));
+    for limit in LIMITS {
+        let mut told: Vec<(String, Vec<String>)> = Vec::new();
+        for (at, level) in levels.iter().enumerate() {
+            for text in limit(own, level) {
+                match told.iter_mut().find(|(known, _)| *known == text) {
+                    Some((_, letters)) => letters.push(letter(at)),
+                    None => told.push((text, vec![letter(at)])),
+                }
+            }
+        }
+        lines.extend(told.into_iter().map(|(text, letters)| (format!("  {}  ", letters.join(", ")), text)));
+    }
+    lines.extend(always(own).into_iter().map(|text| ("     ".to_string(), text)));
+    lines
 }
 
 /// What each limit makes of a level of the load, in the order in which it is told.
@@ -64,35 +78,47 @@ fn rate(own: &TransportPlan, level: &Level) -> Vec<String> {
     if come <= 0.0 {
         return Vec::new();
     }
-    // Those that the limits of one source refuse need no room in the rate, unless they count as well.
-    let opened = |(at, per_second, at_once): (usize, f64, f64)| {
-        let part = if at_once > 0.0 { at_most(own, at, at_once) / at_once } else { 1.0 };
-        per_second * 60.0 * part
+    let (first, later) = match own.spec.assumptions.rate_counts {
+        RateCounts::Opened => {
+            let opened = over_smtp(own, level).map(|group| opened(own, group));
+            opened.fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1))
+        }
+        RateCounts::LetPast => (come, come),
     };
-    let counted = match own.spec.assumptions.rate_counts {
-        RateCounts::Opened => over_smtp(own, level).map(opened).sum::<f64>(),
-        RateCounts::LetPast => come,
-    };
-    let of = if counted < come {
-        format!(
-            "{} connections a minute come, of which the limits of one source let {} be opened",
-            round(come),
-            round(counted)
-        )
-    } else {
+    let of = if first == later && later == come {
         format!("{} connections a minute come", round(come))
+    } else {
+        format!(
+            "{} connections a minute come, of which the limits of one source let {} be opened in the first minute and {} in each \
+             later one",
+            round(come),
+            round(first),
+            round(later)
+        )
     };
-    let most = own.spec.server.max_connection_rate_per_minute;
-    let verdict = match own.spec.assumptions.over_rate {
-        _ if counted <= f64::from(most) => "so they pass".to_string(),
-        OverRate::Refused => {
-            format!("so about {} are refused, whoever sends them", round(counted - f64::from(most)))
-        }
-        OverRate::Waits => {
-            format!("so about {} more wait in line each minute, whoever sends them", round(counted - f64::from(most)))
-        }
+    let most = f64::from(own.spec.server.max_connection_rate_per_minute);
+    let over = |counted: f64, when: &str| match own.spec.assumptions.over_rate {
+        OverRate::Refused => format!("so about {} are refused {when}, whoever sends them", round(counted - most)),
+        OverRate::Waits => format!("so about {} more wait in line {when}, whoever sends them", round(counted - most)),
     };
-    vec![format!("MaxConnectionRatePerMinute is {}: {of}, {verdict}.", count(most.into()))]
+    let verdict = match (first > most, later > most) {
+        (_, true) => over(later, "each minute"),
+        (true, false) => over(first, "in the first minute"),
+        (false, false) => "so they pass".to_string(),
+    };
+    vec![format!("MaxConnectionRatePerMinute is {}: {of}, {verdict}.", round(most))]
+}
+
+/// Connections of a group that are opened in the first minute of a level, and in a later one, and so need room in the rate: not
+/// those that the limits of one source refuse.
+fn opened(own: &TransportPlan, (at, per_second, at_once): (usize, f64, f64)) -> (f64, f64) {
+    let come = per_second * 60.0;
+    let most = at_most(own, at, at_once);
+    if most >= at_once {
+        return (come, come);
+    }
+    let later = come * most / at_once;
+    (come.min(most.max(later)), later)
 }
 
 /// Connections that a group holds at most, by the limits of one source on an empty server.
@@ -352,11 +378,13 @@ fn usages(own: &TransportPlan) -> Vec<String> {
     for (at, usage) in &own.usages {
         let Some((resource, value, told)) = reading(own, *usage) else { continue };
         let Some(found) = own.watched().into_iter().find(|watched| watched.resource == resource) else { continue };
-        let level = found.marks.level(value, was[resource as usize], &spec.assumptions);
+        let before = std::mem::take(&mut was[resource as usize]);
+        let level = found.marks.level(value, before, &spec.assumptions);
         was[resource as usize] = level;
+        let still = if level == before && level > Pressure::Normal { "still " } else { "" };
         let at = if *at == Nanos::ZERO { "the begin".to_string() } else { at.to_string() };
         texts.push(format!(
-            "From {at} on others use {told} ({}): by itself that is {}.",
+            "From {at} on others use {told} ({}): by itself that is {still}{}.",
             resource.name(),
             level.name()
         ));
