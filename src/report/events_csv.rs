@@ -162,6 +162,8 @@ mod tests {
         assert!(high[7].contains("Queue database and disk space = 99% [High] [Normal=94% Medium=96% High=98%]"));
         let first = rows.iter().find(|row| &row[4] == "atqsim").expect("something was refused");
         assert!(first[7].starts_with("For the first time, something of flood was refused"), "{}", &first[7]);
-        assert!(rows.iter().any(|row| &row[0] == "off") && !rows.iter().any(|row| &row[0] == "off" && &row[5] != ""));
+        assert!(
+            rows.iter().any(|row| &row[0] == "off") && !rows.iter().any(|row| &row[0] == "off" && !row[5].is_empty())
+        );
     }
 }

@@ -137,7 +137,7 @@ pub(in crate::report) fn bytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::format::{columns, paint};
-    use super::super::super::sample::{compared, report, with_limits};
+    use super::super::super::sample::{compared, report, with_limits, with_transport};
     use super::super::{TextOptions, text};
     use super::*;
     use crate::report::verdict::sentence;
@@ -230,6 +230,35 @@ mod tests {
         assert!(!without.contains("STORE THREADS") && !without.contains("DOMAIN TABLE"), "{without}");
         let parts = [store::threads, store::calls, store::lives, store::events, store::optimizer];
         for part in parts.into_iter().chain([domains::table, domains::log]) {
+            assert_eq!(part(&compared()).text(100), "");
+        }
+    }
+
+    #[test]
+    fn a_transport_server_is_told_at_every_width_and_by_variant() {
+        let reports = [
+            report(vec![with_transport("on", true), with_transport("off", false)]),
+            report(vec![with_transport("alone", true), with_limits("other", 5, None)]),
+        ];
+        for report in &reports {
+            for width in [48, 60, 80, 100, 132, 250] {
+                let text = at(report, width);
+                for line in text.lines() {
+                    assert!(columns(line) <= width, "{} columns of {width}: {line}", columns(line));
+                    assert_eq!(line.trim_end(), line);
+                }
+                assert!(!text.contains("NaN") && !text.contains('\u{2060}'), "at {width}:\n{text}");
+            }
+        }
+        let text = at(&reports[0], 132);
+        let row = |name: &str| text.lines().find(|line| line.trim_start().starts_with(name)).expect(name).to_string();
+        assert!(row("time at High").contains("1 min 40 s (17 %)"), "{}", row("time at High"));
+        assert!(row("Queue database and disk").contains("Normal=94% Medium=96% High=98%"));
+        assert!(row("Queue database and disk").contains("not watched"), "where nothing is watched");
+        assert!(row("back pressure, High: honest").contains("20"), "{}", row("back pressure, High: honest"));
+        assert!(text.contains("something of flood was refused"), "groups have their names:\n{text}");
+        let parts = [transport::server, transport::senders, transport::connections, transport::held];
+        for part in parts.into_iter().chain([transport::pressure, transport::events]) {
             assert_eq!(part(&compared()).text(100), "");
         }
     }

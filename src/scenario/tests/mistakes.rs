@@ -35,7 +35,7 @@ fn an_empty_file_is_told_what_is_missing() {
         "t.toml:1:1: title is missing; give one line that says what the scenario shows",
         "t.toml:1:1: duration is missing; write how long to emulate, like \"10m\"",
         "t.toml:1:1: node is missing; give a section [node] with `processors` and `memory_mb`",
-        "t.toml:1:1: there is no service; give [smtp], [pop3], [imap4], [class.NAME], [store] or [domains]",
+        "t.toml:1:1: there is no service; give [smtp], [pop3], [imap4], [class.NAME], [store], [domains] or [transport]",
         "t.toml:1:1: there is no load; give at least one section [load.NAME]",
     ];
     check("", &expect);

@@ -268,7 +268,7 @@ fn around(plan: &TransportPlan) -> Vec<String> {
             of_sessions[1].push((group.name.as_str(), mean(sessions.transfer.mean_ns())));
         }
     }
-    let [commands, transfers] = of_sessions.map(|values| each(values));
+    let [commands, transfers] = of_sessions.map(each);
     let again = plan.groups.iter().map(|group| {
         let value =
             group.retry.as_ref().map(|retry| format!("{}, {} attempts", mean(retry.after.mean_ns()), retry.attempts));
