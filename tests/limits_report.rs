@@ -453,7 +453,7 @@ fn explain_holds_every_option_of_a_transport_server_against_the_load() {
         "Queue database and disk space",
         "98 %, 40,141 MB",
         "MaxConnectionRatePerMinute is 1,200: 180 connections a minute come",
-        "From 5 min 00 s on others use 40,550 MB, 99 % (Queue database and disk space): by itself that is High.",
+        "From 5 min 00 s on others use 40,550 MB, 98 % (Queue database and disk space): by itself that",
         "452 4.3.1",
         "transport.share_rounding = up",
     ]);

@@ -106,11 +106,11 @@ impl TransportPlan {
         offered.iter().enumerate().map(of).sum()
     }
 
-    /// For how long an attempt holds its connection to a domain, in seconds: a silent one until it is cut.
+    /// For how long an attempt holds its connection to a domain, in seconds: a silent one until it is cut, or for `at_most`.
     #[must_use]
-    pub fn attempt_s(&self, domain: usize) -> f64 {
+    pub fn attempt_s(&self, domain: usize, at_most: Nanos) -> f64 {
         let own = &self.domains[domain];
-        let cut = self.spec.send.connection_inactivity_time_out.as_secs_f64();
+        let cut = self.spec.send.connection_inactivity_time_out.min(at_most).as_secs_f64();
         (1.0 - own.silent) * own.delivery.mean_ns() / 1e9 + own.silent * cut
     }
 

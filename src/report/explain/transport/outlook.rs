@@ -20,22 +20,31 @@ const WORTH_A_WORD: f64 = 0.5;
 /// Usages that are told one by one.
 const USAGES_TOLD: usize = 8;
 
-/// What each limit means for the load, by arithmetic: what is so in every variant once, the rest of each.
+/// What each limit means for the load, by arithmetic: variants of which a limit says the same are told of it together.
 pub(in crate::report::explain) fn outlook(plans: &[&Plan], width: usize) -> String {
-    let own = |plan: &&Plan| Some((plain(&plan.variant), lines(plan, plan.limits.transport.as_ref()?)));
-    let mut all: Vec<(String, Vec<Line>)> = plans.iter().filter_map(own).collect();
-    if let [(_, first), others @ ..] = all.as_slice()
-        && !others.is_empty()
-    {
-        let in_all = |line: &&Line| others.iter().all(|(_, lines)| lines.contains(line));
-        let common: Vec<Line> = first.iter().filter(in_all).cloned().collect();
-        all.iter_mut().for_each(|(_, lines)| lines.retain(|line| !common.contains(line)));
-        all.insert(0, ("every variant".to_string(), common));
+    let own = |plan: &&Plan| Some((plain(&plan.variant), topics(plan, plan.limits.transport.as_ref()?)));
+    let all: Vec<(String, Vec<Vec<Line>>)> = plans.iter().filter_map(own).collect();
+    let mut told: Vec<(Vec<Together>, Vec<usize>)> = Vec::new();
+    for topic in 0..all.first().map_or(0, |(_, topics)| topics.len()) {
+        let together = together(&all, topic);
+        match told.iter_mut().find(|(known, _)| *known == together) {
+            Some((_, topics)) => topics.push(topic),
+            None => told.push((together, vec![topic])),
+        }
     }
+    // Where all agree comes first.
+    told.sort_by_key(|(together, _)| together.len() > 1);
     let mut out = String::new();
-    for (name, lines) in all.iter().filter(|(_, lines)| !lines.is_empty()) {
-        out.push_str(&wrap("", &toned(Tone::Strong, name), width));
-        lines.iter().for_each(|(lead, text)| out.push_str(&wrap(lead, text, width)));
+    for (together, topics) in &told {
+        for variants in together {
+            let lines: Vec<&Line> = topics.iter().flat_map(|topic| &all[variants[0]].1[*topic]).collect();
+            let names: Vec<&str> = variants.iter().map(|at| all[*at].0.as_str()).collect();
+            let names = if together.len() == 1 && names.len() > 1 { "every variant".into() } else { names.join(", ") };
+            if !lines.is_empty() {
+                out.push_str(&wrap("", &toned(Tone::Strong, &names), width));
+                lines.iter().for_each(|(lead, text)| out.push_str(&wrap(lead, text, width)));
+            }
+        }
     }
     out
 }
@@ -43,10 +52,24 @@ pub(in crate::report::explain) fn outlook(plans: &[&Plan], width: usize) -> Stri
 /// What stands before a sentence, and itself.
 type Line = (String, String);
 
-fn lines(plan: &Plan, own: &TransportPlan) -> Vec<Line> {
-    let mut lines = Vec::new();
+/// Variants, by place, of which the same is told.
+type Together = Vec<usize>;
+
+fn together(all: &[(String, Vec<Vec<Line>>)], topic: usize) -> Vec<Together> {
+    let mut found: Vec<Together> = Vec::new();
+    for (at, (_, topics)) in all.iter().enumerate() {
+        match found.iter_mut().find(|variants| all[variants[0]].1[topic] == topics[topic]) {
+            Some(variants) => variants.push(at),
+            None => found.push(vec![at]),
+        }
+    }
+    found
+}
+
+/// By limit.
+fn topics(plan: &Plan, own: &TransportPlan) -> Vec<Vec<Line>> {
     let levels = levels(&own.as_services(plan));
-    for limit in LIMITS {
+    let of = |limit: &fn(&TransportPlan, &Level) -> Vec<String>| {
         let mut told: Vec<(String, Vec<String>)> = Vec::new();
         for (at, level) in levels.iter().enumerate() {
             for text in limit(own, level) {
@@ -56,10 +79,13 @@ fn lines(plan: &Plan, own: &TransportPlan) -> Vec<Line> {
                 }
             }
         }
-        lines.extend(told.into_iter().map(|(text, letters)| (format!("  {}  ", letters.join(", ")), text)));
-    }
-    lines.extend(always(own).into_iter().map(|text| ("     ".to_string(), text)));
-    lines
+        told.into_iter().map(|(text, letters)| (format!("  {}  ", letters.join(", ")), text)).collect()
+    };
+    let always = [share(own).into_iter().collect(), sessions(own), usages(own)];
+    let always = always
+        .into_iter()
+        .map(|texts: Vec<String>| texts.into_iter().map(|text| ("     ".to_string(), text)).collect::<Vec<Line>>());
+    LIMITS.iter().map(of).chain(always).collect()
 }
 
 /// What each limit makes of a level of the load, in the order in which it is told.
@@ -181,7 +207,7 @@ fn directories(own: &TransportPlan, level: &Level) -> Vec<String> {
         if come <= 0.0 {
             continue;
         }
-        let scans = own.scans::<3>().map(|n| n.to_string()).join(", ");
+        let scans = own.scans::<3>().map(|n| count(n.into())).join(", ");
         let each: u32 = own.scans::<12>().iter().sum();
         let verdict = if come > f64::from(each) {
             format!("about {} more a minute are left", round(come - f64::from(each)))
@@ -253,12 +279,14 @@ fn rates(can: f64, comes: f64, of: &str) -> (String, String) {
 fn domains(own: &TransportPlan, level: &Level) -> Vec<String> {
     let mut texts = Vec::new();
     let mut at_once = 0.0;
+    // Nothing is held for longer than the run is old.
+    let until = level.spans.last().map_or(Nanos::MAX, |(_, until)| *until);
     for (at, domain) in own.domains.iter().enumerate() {
         let each = own.messages_to(Whither::Domain(at), &level.offered) / f64::from(domain.count);
         if each <= 0.0 {
             continue;
         }
-        let (takes, attempts) = (own.attempt_s(at), own.attempts(at));
+        let (takes, attempts) = (own.attempt_s(at, until), own.attempts(at));
         let name = plain(&domain.name);
         let asks = each * attempts * takes;
         let most = match own.spec.server.max_per_domain_outbound_connections {
@@ -266,7 +294,14 @@ fn domains(own: &TransportPlan, level: &Level) -> Vec<String> {
             Limit::Unlimited => None,
         };
         at_once += f64::from(domain.count) * most.map_or(asks, |most| asks.min(f64::from(most)));
-        let Some(most) = most else { continue };
+        let Some(most) = most else {
+            texts.push(format!(
+                "MaxPerDomainOutboundConnections is unlimited: {} would have {} connections at once.",
+                if domain.count > 1 { format!("each of the {} of {name}", count(domain.count.into())) } else { name },
+                amount(asks)
+            ));
+            continue;
+        };
         let can = f64::from(most) / (takes * attempts);
         let tries = if attempts >= 1.05 { format!(", {} attempts a message", amount(attempts)) } else { String::new() };
         let of = if domain.count > 1 { format!("each of the {} of {name}", count(domain.count.into())) } else { name };
@@ -291,16 +326,10 @@ fn domains(own: &TransportPlan, level: &Level) -> Vec<String> {
     texts
 }
 
-/// What does not depend on how much comes.
-fn always(own: &TransportPlan) -> Vec<String> {
-    let mut texts = Vec::new();
-    texts.extend(share(own));
-    for (at, group) in own.groups.iter().enumerate() {
-        let (Entrance::Smtp(_), Some(session)) = (&group.entrance, own.session(at)) else { continue };
-        texts.extend(of_sessions(own, at, &session));
-    }
-    texts.extend(usages(own));
-    texts
+/// What does not depend on how much comes: of the sessions of each group.
+fn sessions(own: &TransportPlan) -> Vec<String> {
+    let has = |at: usize| own.session(at).map(|session| of_sessions(own, at, &session));
+    (0..own.groups.len()).filter_map(has).flatten().collect()
 }
 
 /// How the share of one source shrinks.
