@@ -459,7 +459,7 @@ fn explain_holds_every_option_of_a_transport_server_against_the_load() {
     ]);
     place.run("explain throttling").exits(0).prints(&[
         "20 while 1,000 of 5,000 are left",
-        "take 8, 8, 9 and so on from",
+        "8, 8, 9 and so",
         "MaxPerDomainOutboundConnections is 20: at 41.4 s a connection",
         "lasts 8 min 20 s and not 5.20 s",
     ]);

@@ -139,16 +139,14 @@ pub(super) fn marks(plans: &[&Plan], width: usize) -> String {
         planned(plans, &mut sheet, resource.name(), |own| {
             of(own).map_or("not watched".to_string(), |found| found.origin)
         });
-        let rows: [(&str, fn(&Watched) -> u32); 3] = [
-            ("  High from", |found| found.marks.high),
-            ("  Medium from", |found| found.marks.medium),
-            ("  Normal below", |found| found.marks.normal),
-        ];
-        for (label, mark) in rows {
+        let mut row = |label: &str, mark: fn(&Watched) -> u32| {
             planned(plans, &mut sheet, label, |own| {
                 of(own).map_or("-".to_string(), |found| marked(mark(&found), &found))
             });
-        }
+        };
+        row("  High from", |found| found.marks.high);
+        row("  Medium from", |found| found.marks.medium);
+        row("  Normal below", |found| found.marks.normal);
     }
     if sheet.facts.is_empty() {
         return wrap("", "Back pressure is off: no resource is watched.", width);

@@ -17,7 +17,7 @@ use crate::plan::limits::TransportPlan;
 use crate::time::Nanos;
 
 /// A bound that is more than so many times above everything that there was is not drawn.
-const FAR_ABOVE: f64 = 4.0;
+const FAR_ABOVE: f64 = 2.0;
 
 /// The server over time. A rate is that of the time from its moment to the next.
 #[derive(Serialize)]
@@ -196,4 +196,25 @@ fn connections(found: &TransportFigures, at: usize) -> Vec<Part> {
         ("gave up waiting", "gave-up", own.gave_up),
         ("open or waiting at the end", "unfinished", own.open + own.waiting),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_that_is_far_above_everything_would_flatten_the_chart() {
+        let bounds = [("twice", 20), ("more", 21)];
+        assert_eq!(near(bounds, &[&[3, 10], &[0]]), [("twice", 20)]);
+        assert_eq!(near(bounds, &[&[]]), []);
+    }
+
+    #[test]
+    fn a_rate_is_from_its_moment_to_the_next() {
+        let at = |s: u64, refused: u64| (Nanos::from_secs(s), Load { connections_refused: refused, ..Load::default() });
+        let values = [at(0, 0), at(30, 5), at(90, 5)];
+        assert_eq!(per_minute(&values, |load| load.connections_refused), [Some(10.0), Some(0.0), None]);
+        assert_eq!(per_minute(&values[..1], |load| load.connections_refused), [None]);
+        assert_eq!(per_minute(&[], |load| load.connections_refused), []);
+    }
 }
