@@ -69,7 +69,9 @@ fn settings(plans: &[&TransportPlan]) -> Vec<Option<(String, String)>> {
     }
     let options: Vec<_> = plans.iter().map(|plan| plan.options()).collect();
     let value = |own: &[OptionValue], name: &str| own.iter().find(|o| o.name == name).map(|o| o.value.clone());
-    let names: BTreeSet<&str> = options.iter().flatten().map(|option| option.name).collect();
+    // An option that one of them has no use for is no difference of its own: another one is why.
+    let in_all = |name: &&str| options.iter().all(|own| own.iter().any(|option| option.name == *name));
+    let names: BTreeSet<&str> = options.iter().flatten().map(|option| option.name).filter(in_all).collect();
     let differ: Vec<&str> = names
         .into_iter()
         .filter(|name| options.iter().any(|own| value(own, name) != value(&options[0], name)))
@@ -313,6 +315,12 @@ mod tests {
         check(&cut, &["The run was interrupted after 10 min 00 s, and until then: on a Hub server"]);
         let alike = report(vec![with_senders("a", Some(5)), with_senders("b", Some(5))]);
         check(&alike, &["In variants a and b, all "]);
+        let mut off = with_senders("off", Some(5));
+        changed(&mut off, |plan, _| Arc::make_mut(&mut plan.spec).back_pressure.enabled = false);
+        check(
+            &report(vec![with_senders("on", Some(5)), off]),
+            &["With back pressure on, all ", "; with back pressure off, all "],
+        );
         let mut beside = compared();
         let lent = with_senders("x", Some(5));
         let mut plan = (*beside.variants[0].plan).clone();
@@ -329,11 +337,7 @@ mod tests {
         changed(&mut none, |plan, figures| {
             plan.groups.iter_mut().for_each(|group| group.honest = false);
             figures.senders.iter_mut().for_each(|group| group.honest = false);
-            plan.spec = Arc::new({
-                let mut spec = (*plan.spec).clone();
-                spec.back_pressure.enabled = false;
-                spec
-            });
+            Arc::make_mut(&mut plan.spec).back_pressure.enabled = false;
         });
         let none = report(vec![none]);
         check(&none, &["no sender counts as honest, so there is nothing to say about who got through, while "]);
