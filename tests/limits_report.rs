@@ -376,3 +376,91 @@ fn the_json_of_a_transport_server_accounts_for_everything() {
         assert_eq!(high, if variant["name"] == "on" { 60 } else { 0 }, "a quarter of the moments");
     }
 }
+
+#[test]
+fn the_verdict_and_the_page_say_who_got_through_and_perfmons_counters_are_the_curves() {
+    let place = Place::new();
+    place.write("transport.toml", TRANSPORT);
+    let args = "compare transport.toml --engine virtual --quiet --format json --output report.json --perfmon perfmon.csv \
+                --report page.html";
+    place.run(args).exits(0);
+    let report = parse(&place.read("report.json"));
+    for variant in report["variants"].as_array().unwrap() {
+        let verdict = variant["verdict"]["text"].as_str().unwrap();
+        let honest = &variant["transport"]["groups"]["honest"];
+        let through = honest["handed_over"].as_u64().unwrap();
+        let told: u64 = verdict.split(' ').find_map(|word| word.replace(',', "").parse().ok()).unwrap();
+        assert_eq!(told, through, "{verdict}");
+        let flood = &variant["transport"]["groups"]["flood"]["connections"]["refused"];
+        assert!(
+            verdict.contains("flood was held most by MaxInboundConnectionPercentagePerSource"),
+            "{flood}: {verdict}"
+        );
+        let under = "and the server was under back pressure for 5 min 00 s (High for 5 min 00 s)";
+        assert_eq!(verdict.contains(under), variant["name"] == "on", "{verdict}");
+    }
+    let mut reader = csv::Reader::from_path(place.path("perfmon.csv")).unwrap();
+    let columns: Vec<String> = reader.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let curves = &report["variants"][0]["transport"]["curves"];
+    let number = |value: &serde_json::Value| match value.as_str() {
+        Some(level) => ["Normal", "Medium", "High"].iter().position(|known| *known == level).unwrap().to_string(),
+        None => value.to_string(),
+    };
+    for (counter, curve) in [
+        ("Back Pressure Level", "level"),
+        ("Queue Drive Percent Used", "queue_drive_percent"),
+        ("Inbound Connections", "connections"),
+        ("Inbound Connections Waiting", "in_line"),
+        ("Inbound Connections Refused Total", "connections_refused"),
+        ("Messages Refused Total", "messages_refused"),
+        ("Mailbox Submission Threads", "submitting"),
+        ("Mailbox Delivery Threads", "to_mailboxes"),
+        ("Outbound Connections", "outbound"),
+        ("Files And Submissions Waiting", "outside"),
+        ("Messages Queued", "queued"),
+        ("Messages Delivered Total", "delivered"),
+    ] {
+        let path = format!(r"\\on\atqsim synthetic transport\{counter}");
+        let at = columns.iter().position(|column| *column == path).unwrap_or_else(|| panic!("no {path}"));
+        let curve = curves[curve].as_array().unwrap_or_else(|| panic!("no curve {curve}"));
+        assert_eq!(rows.len(), curve.len() + 1, "the curve's moments and the end");
+        for (row, value) in rows.iter().zip(curve) {
+            assert_eq!(row[at], number(value), "{path} at {}", &row[0]);
+        }
+    }
+    let page = place.read("page.html");
+    for part in [
+        "data-chart=\"transport-connections\"",
+        "data-chart=\"transport-drive\"",
+        "id=\"ends-of-messages\"",
+        "id=\"what-each-limit-refused-or-delayed--and-to-whom\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn explain_holds_every_option_of_a_transport_server_against_the_load() {
+    let place = Place::new();
+    place.write("transport.toml", TRANSPORT);
+    place.run("explain transport.toml").exits(0).quiet().prints(&[
+        "TRANSPORT SERVER",
+        "MaxInboundConnectionPerSource            100 (default)",
+        "back pressure                            on (default) but where set below",
+        "off: back pressure off (set; default on)",
+        "WHO SENDS TO THE TRANSPORT SERVER",
+        "Queue database and disk space",
+        "98 %, 40,141 MB",
+        "MaxConnectionRatePerMinute is 1,200: 180 connections a minute come",
+        "From 5 min 00 s on others use 40,550 MB, 98 % (Queue database and disk space): by itself that",
+        "452 4.3.1",
+        "transport.share_rounding = up",
+    ]);
+    place.run("explain throttling").exits(0).prints(&[
+        "20 while 1,000 of 5,000 are left",
+        "8, 8, 9 and so",
+        "MaxPerDomainOutboundConnections is 20: at 41.4 s a connection",
+        "lasts 8 min 20 s and not 5.20 s",
+    ]);
+}

@@ -52,7 +52,7 @@ pub struct FileArgs {
     /// Only this part of the emulated time in the Perfetto trace, e.g. 1m30s..2m, 10m.. or ..30s
     #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "perfetto")]
     pub perfetto_window: Option<(Nanos, Nanos)>,
-    /// Write the event logs of the scenario's clusters and Internet Mail Services to this file, as CSV
+    /// Write the event logs of the scenario's clusters, Internet Mail Services and transport servers to this file, as CSV
     #[arg(long, value_name = "FILE.csv")]
     pub events: Option<PathBuf>,
     /// Write perfopt.log of the servers on which Performance Optimizer ran to this file (store.optimizer)

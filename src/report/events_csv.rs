@@ -84,7 +84,7 @@ fn clock_with_ms(at: Nanos) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, with_limits, with_transport};
+    use super::super::sample::{compared, on_cluster, report, with_limits, with_senders, with_transport};
     use super::*;
 
     #[test]
@@ -124,6 +124,31 @@ mod tests {
         let first = rows.iter().find(|row| &row[5] == "4116").expect("a message went to BAD");
         assert_eq!((&first[0], &first[2], &first[3]), ("five", "", "Error"));
         assert_eq!((&first[4], &first[6]), ("MSExchangeIMC", "Internal Processing"));
+    }
+
+    #[test]
+    fn each_change_of_level_is_an_entry_of_a_transport_server() {
+        let told = report(vec![with_senders("shared", Some(5))]);
+        let bytes = events_csv(&told);
+        let rows: Vec<csv::StringRecord> =
+            csv::Reader::from_reader(bytes.as_slice()).records().map(|row| row.expect("it is whole")).collect();
+        let summary = &told.variants[0].limits.transport.as_ref().expect("it has a transport server").summary;
+        assert_eq!(rows.len(), summary.events.len());
+        // Up to Medium, up to High, and down again.
+        let levels: Vec<&csv::StringRecord> = rows.iter().filter(|row| !row[5].is_empty()).collect();
+        let ids: Vec<&str> = levels.iter().map(|row| &row[5]).collect();
+        assert_eq!(ids, ["15004", "15004", "15005"]);
+        assert_eq!((&levels[1][1], &levels[1][3], &levels[1][4]), ("00:06:00.000", "Error", "MSExchangeTransport"));
+        let lines: Vec<&str> = levels[1][7].lines().take(3).collect();
+        let expected = [
+            "Resource pressure increased from Medium to High.",
+            "Resources under pressure:",
+            "Queue database and disk space = 97% [High] [Normal=91% Medium=93% High=95%]",
+        ];
+        assert_eq!(lines, expected);
+        let own = rows.iter().find(|row| row[7].contains("of flood")).expect("the flood was held");
+        assert_eq!((&own[4], &own[5], &own[3]), ("atqsim", "", "Information"));
+        assert!(own[7].contains("(MaxInboundConnectionPerSource)"), "{}", &own[7]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod judge;
 mod limits;
+mod transport;
 mod write_buffers;
 
 use super::format::{Tone, amount, counted, paint, plain, toned, wrap};
@@ -70,6 +71,10 @@ pub fn explain(plans: &[Plan], width: usize) -> String {
     sections.push(section("Write buffers", write_buffers::settings(&all, width)));
     let costs = write_buffers::costs(&all, width).into_iter();
     sections.extend(costs.map(|(title, text)| section(&title, text)));
+    sections.push(section("Transport server", transport::options(&all, width)));
+    sections.push(section("Back pressure", transport::marks(&all, width)));
+    sections.extend(transport::senders(&all, width).into_iter().map(|(title, text)| section(&title, text)));
+    sections.push(section("What averages foretell of the transport server", transport::outlook(&all, width)));
     sections.push(section("Assumptions", assumptions(&all).text(width)));
     for text in sections.iter().filter(|text| !text.is_empty()) {
         out.push('\n');

@@ -7,12 +7,13 @@
 mod data;
 mod elements;
 mod limits;
+mod transport;
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, context};
 
 use super::blocks::Blocks;
-use super::text::limits::{domains, store, write_buffers};
+use super::text::limits::{domains, store, transport as of_senders, write_buffers};
 use super::text::{agreement, cluster, facts, figures, replications};
 use super::verdict::{per_variant, sentence};
 use super::{Report, VariantReport};
@@ -54,6 +55,8 @@ pub fn html(report: &Report) -> Vec<u8> {
         has_replications => report.has_services() && report.variants.iter().any(|v| v.replicated.is_some()),
         has_store => report.variants.iter().any(|v| store::found(v).is_some()),
         has_domains => report.variants.iter().any(|v| domains::found(v).is_some()),
+        has_transport => report.variants.iter().any(|v| of_senders::found(v).is_some()),
+        transport_bars => transport::bars(report),
         starvation_after => plan.map(|plan| plan.starvation_after.to_string()),
         outcomes => outcomes(report),
         after_percentiles => sections(vec![
@@ -77,6 +80,7 @@ pub fn html(report: &Report) -> Vec<u8> {
         after_store => sections(of_store(report).map(|(title, blocks)| section(title, blocks)).into()),
         after_domains => sections(of_domains(report).map(|(title, blocks)| section(title, blocks)).into()),
         after_writes => sections(vec![section("Write buffers", write_buffers::table(report))]),
+        after_transport => sections(of_transport(report).map(|(title, blocks)| section(title, blocks)).into()),
         last => sections(vec![
             section("Registry", facts::other_registry(report)),
             section("Thresholds", facts::thresholds(report)),
@@ -114,6 +118,18 @@ fn of_store(report: &Report) -> [(&'static str, Blocks); 5] {
 /// What is told of the domain table behind its charts.
 fn of_domains(report: &Report) -> [(&'static str, Blocks); 2] {
     [("Domain table", domains::table(report)), ("Log of the domain table", domains::log(report))]
+}
+
+/// What is told of a transport server behind its charts.
+fn of_transport(report: &Report) -> [(&'static str, Blocks); 6] {
+    [
+        ("What each limit refused or delayed, and to whom", of_senders::held(report)),
+        ("Senders", of_senders::senders(report)),
+        ("Connections", of_senders::connections(report)),
+        ("Transport server", of_senders::server(report)),
+        ("Back pressure", of_senders::pressure(report)),
+        ("Event log of the transport service", of_senders::events(report)),
+    ]
 }
 
 /// The name by which a link finds a section.
@@ -196,7 +212,7 @@ fn assumptions(report: &Report) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{compared, on_cluster, report, variant, with_limits};
+    use super::super::sample::{compared, on_cluster, report, variant, with_limits, with_senders};
     use super::*;
     use crate::report::Origin;
     use crate::time::Nanos;
@@ -286,6 +302,55 @@ mod tests {
         assert!((away - told).abs() < 1e-6, "{away} for {told}");
         let without = self::page(&compared());
         assert!(!without.contains("data-chart=\"store") && !without.contains("data-chart=\"domain"));
+    }
+
+    #[test]
+    fn a_transport_server_has_its_charts_bars_and_tables() {
+        let report = report(vec![with_senders("open", None), with_senders("shared", Some(5))]);
+        let page = page(&report);
+        for chart in ["connections", "refusals", "threads", "queues", "drive"] {
+            assert!(page.contains(&format!("data-chart=\"transport-{chart}\"")), "{chart}");
+        }
+        for id in [
+            "ends-of-messages",
+            "ends-of-connections",
+            "what-each-limit-refused-or-delayed--and-to-whom",
+            "senders",
+            "back-pressure",
+            "event-log-of-the-transport-service",
+        ] {
+            assert_eq!(page.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");
+        }
+        let found = report.variants[0].limits.transport.as_ref().expect("it has a transport server");
+        let (own, refused) = (&found.senders[0].messages, found.of_group(0).connections.refused);
+        for part in [
+            format!("given up: {}\"", own.given_up),
+            format!("handed over: {}\"", own.handed_over),
+            format!("refused: {refused}\""),
+        ] {
+            assert!(page.contains(&part), "no `{part}`");
+        }
+        let data = data(&page);
+        let own = &data["variants"][0]["transport"];
+        let list = |key: &str| own[key].as_array().expect("a list").clone();
+        let samples = found.summary.samples.values();
+        for key in
+            ["at", "connections", "in_line", "connections_refused", "messages_refused", "outbound", "queued", "drive"]
+        {
+            assert_eq!(list(key).len(), samples.len(), "{key}");
+        }
+        assert_eq!(own["pressure"], serde_json::json!([[300.0, 360.0, 1], [360.0, 420.0, 2]]));
+        assert_eq!(own["drive_marks"], serde_json::json!([["Medium", 93], ["High", 95]]));
+        assert_eq!(own["connection_bounds"], serde_json::json!([["MaxInboundConnection", 20]]));
+        // 30 threads and 1,000 outbound connections are far above what there was.
+        assert_eq!(own["thread_bounds"], serde_json::json!([]));
+        let minutes: f64 = samples.windows(2).map(|pair| pair[1].0.since(pair[0].0).as_secs_f64() / 60.0).sum();
+        let rates = list("connections_refused");
+        assert!(rates.last().is_some_and(serde_json::Value::is_null), "a rate has no last sample");
+        let mean = rates.iter().filter_map(serde_json::Value::as_f64).sum::<f64>() / (rates.len() - 1) as f64;
+        let told = samples.last().expect("there are some").1.connections_refused as f64;
+        assert!((mean * minutes - told).abs() < 0.1, "{mean} a minute for {told}");
+        assert!(!self::page(&compared()).contains("data-chart=\"transport"));
     }
 
     #[test]

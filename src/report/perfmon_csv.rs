@@ -15,6 +15,7 @@ use crate::models::cluster::spec::NodeId;
 use crate::models::domain_table::Counters;
 use crate::models::samples::Samples;
 use crate::models::store::Load;
+use crate::models::transport::Load as OfTransport;
 use crate::plan::Role;
 use crate::policy::dispatch::{ClassRule, Kind};
 use crate::time::Nanos;
@@ -29,6 +30,8 @@ const TOTAL: &str = "_Total";
 pub const STORE: &str = "atqsim synthetic store";
 /// The object of the SMTP domain table.
 pub const DOMAINS: &str = "atqsim synthetic domain table";
+/// The object of a transport server of Exchange 2007. Guess: the real counters of its queues and connectors were not at hand.
+pub const TRANSPORT: &str = "atqsim synthetic transport";
 /// The object of what a service has. A pool's own is [`POOL`].
 pub const SERVICE: &str = "atqsim synthetic service";
 /// The object of a pool's counters.
@@ -78,6 +81,24 @@ pub const OF_DOMAINS: [(&str, &str, At); 5] = [
     (DOMAINS, "Messages Queued", |variant, at| Some(domains_at(variant, at)?.queued)),
 ];
 
+/// Counters of a transport server.
+pub const OF_TRANSPORT: [(&str, &str, At); 12] = [
+    (TRANSPORT, "Back Pressure Level", |variant, at| Some(transport_at(variant, at)?.level as u64)),
+    (TRANSPORT, "Queue Drive Percent Used", |variant, at| Some(transport_at(variant, at)?.queue_drive_percent.into())),
+    (TRANSPORT, "Inbound Connections", |variant, at| Some(transport_at(variant, at)?.connections.into())),
+    (TRANSPORT, "Inbound Connections Waiting", |variant, at| Some(transport_at(variant, at)?.in_line.into())),
+    (TRANSPORT, "Inbound Connections Refused Total", |variant, at| {
+        Some(transport_at(variant, at)?.connections_refused)
+    }),
+    (TRANSPORT, "Messages Refused Total", |variant, at| Some(transport_at(variant, at)?.messages_refused)),
+    (TRANSPORT, "Mailbox Submission Threads", |variant, at| Some(transport_at(variant, at)?.submitting.into())),
+    (TRANSPORT, "Mailbox Delivery Threads", |variant, at| Some(transport_at(variant, at)?.to_mailboxes.into())),
+    (TRANSPORT, "Outbound Connections", |variant, at| Some(transport_at(variant, at)?.outbound.into())),
+    (TRANSPORT, "Files And Submissions Waiting", |variant, at| Some(transport_at(variant, at)?.outside)),
+    (TRANSPORT, "Messages Queued", |variant, at| Some(transport_at(variant, at)?.queued)),
+    (TRANSPORT, "Messages Delivered Total", |variant, at| Some(transport_at(variant, at)?.delivered)),
+];
+
 /// The value of a limit's counter at a moment; `None` where there is none.
 pub type At = fn(&VariantReport, Nanos) -> Option<u64>;
 
@@ -95,6 +116,10 @@ fn store_at(variant: &VariantReport, at: Nanos) -> Option<Load> {
 fn domains_at(variant: &VariantReport, at: Nanos) -> Option<Counters> {
     let summary = &variant.limits.domains.as_ref()?.summary;
     if at >= summary.end { Some(summary.at_the_end) } else { at_or_before(&summary.samples, at) }
+}
+
+fn transport_at(variant: &VariantReport, at: Nanos) -> Option<OfTransport> {
+    at_or_before(&variant.limits.transport.as_ref()?.summary.samples, at)
 }
 
 fn logged_on(variant: &VariantReport, at: Nanos) -> Option<u64> {
@@ -180,7 +205,9 @@ fn samples(variant: &VariantReport) -> Vec<Nanos> {
     if variant.plan.classes.is_empty() {
         let store = variant.limits.store.iter().flat_map(|store| store.summary.samples.values()).map(|(at, _)| *at);
         let domains = variant.limits.domains.iter().flat_map(|own| own.summary.samples.values()).map(|(at, _)| *at);
-        let all: BTreeSet<Nanos> = store.chain(domains).filter(|at| *at < variant.summary.end).collect();
+        let transport = variant.limits.transport.iter().flat_map(|own| own.summary.samples.values()).map(|(at, _)| *at);
+        let all: BTreeSet<Nanos> =
+            store.chain(domains).chain(transport).filter(|at| *at < variant.summary.end).collect();
         times = all.into_iter().collect();
     }
     if times.last().is_none_or(|last| *last < variant.summary.end) {
@@ -200,7 +227,8 @@ fn counters(report: &Report, at: usize) -> Vec<Counter> {
     let variant = &report.variants[at];
     let of_store = if variant.limits.store.is_some() { &OF_STORE[..] } else { &[] };
     let of_domains = if variant.limits.domains.is_some() { &OF_DOMAINS[..] } else { &[] };
-    found.extend(of_store.iter().chain(of_domains).map(|(object, name, value)| Counter {
+    let of_transport = if variant.limits.transport.is_some() { &OF_TRANSPORT[..] } else { &[] };
+    found.extend(of_store.iter().chain(of_domains).chain(of_transport).map(|(object, name, value)| Counter {
         variant: at,
         path: format!("\\\\{}\\{object}\\{name}", machine(report, at)),
         classes: Vec::new(),

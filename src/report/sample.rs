@@ -4,6 +4,7 @@
 
 mod cluster;
 mod limits;
+mod senders;
 mod transport;
 mod writes;
 
@@ -34,6 +35,7 @@ use crate::workload::journey::{
 
 pub(super) use cluster::on_cluster;
 pub(super) use limits::with_limits;
+pub(super) use senders::with_senders;
 pub(super) use transport::with_transport;
 pub(super) use writes::with_writes;
 

@@ -7,6 +7,7 @@
 mod cluster;
 mod limits;
 mod replicated;
+mod transport;
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,8 @@ pub enum State {
     Healthy,
     /// No request of any protocol came, so there is nothing to judge.
     NoLoad,
-    /// No protocol starved, and a limit beside the pool was hit: the Internet Mail Service shut down, or memory was gone.
+    /// No protocol starved, and a limit beside the pool was hit: the Internet Mail Service shut down, memory was gone, or
+    /// honest mail did not get through.
     Failed,
 }
 
@@ -329,6 +331,8 @@ fn with_other_differences(variant: &VariantReport, all: &[VariantReport], words:
         facts.extend(plan.assumptions.list().into_iter().map(|a| (a.name, a.value)));
         facts.extend(plan.cluster.iter().flat_map(|cluster| cluster.policies.settings()));
         facts.extend(plan.limits.store.iter().map(|store| ("Max Threads", store.spec.threads.max.to_string())));
+        let options = plan.limits.transport.iter().flat_map(|transport| transport.options());
+        facts.extend(options.map(|option| (option.name, option.value)));
         facts.extend(plan.limits.assumptions().into_iter().map(|a| (a.name, a.value)));
         facts
     };

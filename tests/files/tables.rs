@@ -62,7 +62,7 @@ fn the_columns_are_those_that_are_documented() {
     let mut counters: Vec<String> = Vec::new();
     let mut paths = table(&place, "perfmon.csv").columns[1..].to_vec();
     // Limits beside the pool have counters of their own; whether the thresholds of a short run hold does not matter.
-    for scenario in ["kb169686", "kb910932"] {
+    for scenario in ["kb169686", "kb910932", "throttling"] {
         let _ = place.run(&format!("run {scenario} --duration 1m --engine virtual --quiet --perfmon limits.csv"));
         paths.extend_from_slice(&table(&place, "limits.csv").columns[1..]);
     }

@@ -54,7 +54,7 @@ impl DomainsPlan {
     }
 }
 
-fn with_load(plan: &Plan, load: &Arc<LoadSpec>, names: &[&str]) -> Plan {
+pub(super) fn with_load(plan: &Plan, load: &Arc<LoadSpec>, names: &[&str]) -> Plan {
     let class = |name: &&str| ClassPlan { name: name.to_string(), role: Role::Protocol, rule: ClassRule::default() };
     Plan { classes: names.iter().map(class).collect(), load: Arc::clone(load), cluster: None, ..plan.clone() }
 }

@@ -3,6 +3,12 @@
 //! Not what the server does (`models::transport`) and not a run. Made by `scenario`, driven by `engine::limits`, told by
 //! `report`.
 
+mod options;
+mod outlook;
+
+pub use options::{BACK_PRESSURE_PAGE, OptionValue, THROTTLING_PAGE, Watched};
+pub use outlook::MeanSession;
+
 use std::sync::Arc;
 
 use super::StageId;

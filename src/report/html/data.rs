@@ -10,6 +10,7 @@ use super::super::text::replications::{MAIN, estimates};
 use super::super::text::{active, class_id};
 use super::super::{Report, VariantReport};
 use super::limits::{OfDomains, OfStore, of_domains, of_store};
+use super::transport::{OfTransport, of_transport};
 use crate::ids::ClassId;
 use crate::metrics::intervals::ClassInterval;
 use crate::metrics::latency::PERCENTILES;
@@ -50,6 +51,7 @@ struct Variant {
     lanes: Vec<Lane>,
     store: Option<OfStore>,
     domains: Option<OfDomains>,
+    transport: Option<OfTransport>,
 }
 
 #[derive(Serialize, Default)]
@@ -120,6 +122,7 @@ fn variant(found: &VariantReport, names: &[&str]) -> Variant {
         lanes: found.on_cluster().map_or(Vec::new(), |(plan, found)| lanes(plan, found)),
         store: of_store(found),
         domains: of_domains(found),
+        transport: of_transport(found),
     }
 }
 

@@ -246,12 +246,12 @@
     return longestOf.from.map((from, at) => [clock(from), ...columns.map((column) => column(at))]);
   };
 
-  /// Draws the times of a list, each from and to, behind the lines.
+  /// Draws the times of a list behind the lines: each from, to and, where there are two shades, which.
   const shade = (spans) => (u) => {
     u.ctx.save();
-    u.ctx.fillStyle = css("--shade");
     const [low, high] = [u.scales.x.min, u.scales.x.max];
-    spans.filter(([a, b]) => b > low && a < high).forEach(([a, b]) => {
+    spans.filter(([a, b]) => b > low && a < high).forEach(([a, b, level]) => {
+      u.ctx.fillStyle = css(level === 2 ? "--shade-high" : "--shade");
       const left = u.valToPos(Math.max(a, low), "x", true);
       const right = u.valToPos(Math.min(b, high), "x", true);
       u.ctx.fillRect(left, u.bbox.top, Math.max(1, right - left), u.bbox.height);
@@ -359,12 +359,21 @@
     "store-threads": { of: "store", format: count, lines: [["threads in use", "in_use", 0]], level: "Max Threads", stepped: true },
     "store-waiting": { of: "store", format: count, lines: [["calls in line", "line", 0], ["inbound mail", "inbound", 2], ["outbound mail", "outbound", 1, [7, 4]]], stepped: true },
     "domain-memory": { of: "domains", format: megabytes, unit: MB, lines: [["Available Bytes", "available", 0], ["Working Set", "working_set", 1, [7, 4]]] },
+    "transport-connections": { of: "transport", format: count, lines: [["open", "connections", 0], ["waiting in line", "in_line", 1, [7, 4]]], bounds: "connection_bounds", stepped: true },
+    "transport-refusals": { of: "transport", format: (n) => (n == null ? "–" : `${amount(n)} a minute`), lines: [["connections refused", "connections_refused", 1], ["messages refused", "messages_refused", 3, [7, 4]]], stepped: true },
+    "transport-threads": { of: "transport", format: count, lines: [["deliveries to mailboxes", "to_mailboxes", 2], ["submissions", "submitting", 0, [7, 4]], ["outbound connections", "outbound", 3, [2, 3]]], bounds: "thread_bounds", stepped: true },
+    "transport-queues": { of: "transport", format: count, lines: [["on queues", "queued", 0], ["files and submissions waiting", "outside", 1, [7, 4]]], stepped: true },
+    "transport-drive": { of: "transport", format: (p) => (p == null ? "–" : `${p} %`), lines: [["used", "drive", 0]], bounds: "drive_marks", most: 100, stepped: true },
     "domain-entries": { of: "domains", format: count, lines: [["live", "live", 2], ["dead", "dead", 3]], level: "swept at" },
   };
-  Object.entries(CURVES).forEach(([id, kind]) => {
+  Object.entries(CURVES).forEach(([id, all]) => {
+    // What never happened in any variant would be a line along the axis.
+    const isThere = (key) => data.variants.some((v) => v[all.of]?.[key].some(Boolean));
+    const kind = { ...all, lines: all.lines.filter(([, key], at) => all.of !== "transport" || at === 0 || isThere(key)) };
     const unit = kind.unit ?? 1;
     const off = kind.lines.map(() => false);
     const lines = () => kind.lines.filter((_, at) => !off[at]);
+    const bounds = (own) => (kind.bounds ? own[kind.bounds] : kind.level && own.level != null ? [[kind.level, own.level]] : []);
     const within = (own, values) => (window_ ? values.filter((_, at) => own.at[at] >= window_[0] && own.at[at] <= window_[1]) : values);
     section(id, {
       zooms: true,
@@ -382,29 +391,33 @@
       }),
       draw: (panels) => {
         const owns = panels.map((p) => p.variant[kind.of]).filter(Boolean);
-        const highest = highestOf(owns.flatMap((own) => [...lines().map(([, key]) => within(own, own[key])), kind.level ? [own.level] : []])) / unit;
+        const highest = highestOf(owns.flatMap((own) => [...lines().map(([, key]) => within(own, own[key])), bounds(own).map(([, value]) => value)])) / unit;
         panels.forEach((panel) => {
           const own = panel.variant[kind.of];
-          const series = own ? lines().map(([label, key, tint, dashes]) => ({ label, raw: own[key], values: own[key].map((v) => v / unit), colour: colour(tint), dash: dashes, format: kind.format, ...(kind.stepped ? { paths: stepped() } : {}) })) : [];
-          if (own && kind.level && own.level != null) {
-            const level = own.at.map(() => own.level);
-            series.push({ label: kind.level, raw: level, values: level, colour: css("--ink"), dash: [9, 5], width: 2, format: kind.format });
-          }
+          const series = own ? lines().map(([label, key, tint, dashes]) => ({ label, raw: own[key], values: own[key].map((v) => (v == null ? null : v / unit)), colour: colour(tint), dash: dashes, format: kind.format, ...(kind.stepped ? { paths: stepped() } : {}) })) : [];
+          (own ? bounds(own) : []).forEach(([label, value], at) => {
+            const level = own.at.map(() => value);
+            series.push({ label, raw: level, values: level, colour: css("--ink"), dash: [[9, 5], [2, 4], [12, 3, 2, 3]][at], width: 2, format: kind.format });
+          });
           plot(panel, {
             ...time(panel.variant), x: own?.at ?? [0, panel.variant.end], moment: (at) => clock(own?.at[at] ?? 0),
             ...(own?.away_more ? { idle: "The last times away are not shaded: the log keeps its first entries." } : {}),
-            yScale: { range: [0, even(highest)] }, yAxis: { values: (u, all) => (unit === MB ? all.map((v) => `${count(v)} MB`) : whole(all)) },
-            series, under: shade(own?.away ?? []),
+            ...(own?.pressure_more ? { idle: "The last changes of back pressure are not shaded: the log keeps its first entries." } : {}),
+            yScale: { range: [0, kind.most ?? even(highest)] }, yAxis: { values: (u, all) => (unit === MB ? all.map((v) => `${count(v)} MB`) : whole(all)) },
+            series, under: shade(own?.away ?? own?.pressure ?? []),
           });
         });
       },
       table: () => {
         const owns = shownVariants().filter((v) => v[kind.of]).map((v) => ({ v, own: v[kind.of] }));
         const moments = owns.reduce((most, { own }) => (own.at.length > most.length ? own.at : most), []);
-        const away = (own, s) => own.away.some(([a, b]) => a <= s && s < b);
+        const state = (own, s) => {
+          const span = (own.away ?? own.pressure).find(([a, b]) => a <= s && s < b);
+          return span ? (own.away ? "yes" : ["", "Medium", "High"][span[2]]) : "";
+        };
         return {
-          head: ["at", ...owns.flatMap(({ v }) => [...kind.lines.map(([label]) => of(v, label)), of(v, "away")])],
-          rows: moments.map((s, at) => [clock(s), ...owns.flatMap(({ own }) => [...kind.lines.map(([, key]) => kind.format(own[key][at])), own.at[at] != null && away(own, own.at[at]) ? "yes" : ""])]),
+          head: ["at", ...owns.flatMap(({ v }) => [...kind.lines.map(([label]) => of(v, label)), of(v, kind.of === "transport" ? "back pressure" : "away")])],
+          rows: moments.map((s, at) => [clock(s), ...owns.flatMap(({ own }) => [...kind.lines.map(([, key]) => kind.format(own[key][at])), own.at[at] != null ? state(own, own.at[at]) : ""])]),
         };
       },
     });

@@ -15,6 +15,7 @@ use crate::models::domain_table::{DomainMemory, Effect as OfTable, Stimulus as T
 use crate::models::store::perfopt::{Answers, optimize};
 use crate::models::store::spec::{self as store, Registered, StoreSpec, ThreadCounts, Version};
 use crate::models::store::{CallId, ClientId, Direction, Effect, MessageId, Stimulus, Store, Work};
+use crate::plan::Plan;
 use crate::plan::limits::{DomainsPlan, Limits, StorePlan};
 use crate::policy::registry::{Registry, ValueId};
 use crate::problem::Place;
@@ -36,9 +37,6 @@ pub(in crate::report) fn with_limits(name: &str, max_threads: u32, threshold: Op
     let mut report = variant(name, &[], Nanos::ZERO);
     let mut plan = (*report.plan).clone();
     plan.title = "KB 169686: threads of the store".into();
-    plan.classes.clear();
-    plan.asserts.clear();
-    plan.load = Arc::new(LoadSpec { stages: vec![], sources: vec![], dependencies: vec![], faults: vec![] });
     plan.registry = Registry::empty();
     let mut set = |id, data| plan.registry.set(id, data, Place::Line("kb.reg".into(), 4));
     if max_threads != 5 {
@@ -56,15 +54,23 @@ pub(in crate::report) fn with_limits(name: &str, max_threads: u32, threshold: Op
     };
     assert_eq!(report.limits.violations(), Vec::<String>::new());
     plan.limits = Limits { store: Some(Arc::new(store)), domains: Some(Arc::new(domains)), ..Limits::default() };
+    without_pool(&mut report, plan);
+    report
+}
+
+/// Nothing of the pool stays in the report, and the plan is its plan.
+pub(super) fn without_pool(report: &mut VariantReport, mut plan: Plan) {
+    plan.classes.clear();
+    plan.asserts.clear();
+    plan.load = Arc::new(LoadSpec { stages: vec![], sources: vec![], dependencies: vec![], faults: vec![] });
     report.plan = Arc::new(plan);
     report.summary = Metrics::new(0, 0, Nanos::SECOND, RUN).close(RUN, [], []);
     report.counts.clear();
     report.asserts.clear();
     report.mean_waits.clear();
-    report
 }
 
-fn source(name: &str, stage: crate::ids::StageId, per_second: &[(u64, f64)]) -> Source {
+pub(super) fn source(name: &str, stage: crate::ids::StageId, per_second: &[(u64, f64)]) -> Source {
     let piece = |(start, rate): &(u64, f64)| RatePiece { start: s(*start), from: *rate, to: *rate };
     let rate = RateProfile { pieces: per_second.iter().map(piece).collect(), period: None };
     Source {

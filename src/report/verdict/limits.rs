@@ -1,13 +1,13 @@
 //! What became of the limits beside the pool: the Internet Mail Service for want of the store's threads, memory for want of
-//! a sweep of the domain table.
+//! a sweep of the domain table; how a transport server's senders fared is `transport`'s.
 //!
 //! Not the verdict on the pool's users (`verdict`). Called by `verdict`; nothing where no variant has a limit. Variants are
 //! called by what they set, and those to which the same happened are told together.
 
 use super::super::format::{and, count, counted, percent, plain};
-use super::super::text::limits::{bytes, domains, store};
+use super::super::text::limits::{bytes, domains, store, transport as of_senders};
 use super::super::{Report, VariantReport};
-use super::{State, TOLD_ONE_BY_ONE, all_differ};
+use super::{State, TOLD_ONE_BY_ONE, all_differ, transport};
 use crate::metrics::limits::{DomainFigures, StoreFigures};
 use crate::time::Nanos;
 
@@ -17,16 +17,18 @@ const NAMED: usize = 12;
 const IN_VARIANT: &str = "in variant ";
 
 /// What came of one limit in one variant.
-struct Told {
+pub(super) struct Told {
     /// What sets the variant apart: lead and value, of which several are told together as `with Max Threads 20 and 32`.
-    lead: String,
-    value: String,
+    pub(super) lead: String,
+    pub(super) value: String,
     /// It broke down.
-    failed: bool,
+    pub(super) failed: bool,
+    /// Nobody came whom a verdict could be about.
+    pub(super) nothing_to_judge: bool,
     /// How badly, to find the worst: how often, and for how long or how many messages.
-    badness: (u64, u64),
+    pub(super) badness: (u64, u64),
     /// What happened, as a clause with its subject.
-    text: String,
+    pub(super) text: String,
 }
 
 impl Told {
@@ -36,22 +38,22 @@ impl Told {
 }
 
 /// What a limit is, for a sentence on several variants.
-struct Subject {
+pub(super) struct Subject {
     /// `the Internet Mail Service shut down`.
-    failed: &'static str,
+    pub(super) failed: &'static str,
     /// `it never did`, after one that did.
-    never: &'static str,
+    pub(super) never: &'static str,
+    /// What is so where none did, for more variants than are told one by one; `None`: the first of them are told.
+    pub(super) none: Option<&'static str>,
 }
 
-const SERVICE: Subject = Subject { failed: "the Internet Mail Service shut down", never: "it never did" };
-const MEMORY: Subject = Subject { failed: "memory was gone", never: "it never was" };
+const SERVICE: Subject = Subject { failed: "the Internet Mail Service shut down", never: "it never did", none: None };
+const MEMORY: Subject = Subject { failed: "memory was gone", never: "it never was", none: None };
 
 /// What is added to the verdict, or is all of it.
 pub(super) fn clause(report: &Report) -> Option<String> {
-    let parts: Vec<String> = [(of_store(report), SERVICE), (of_domains(report), MEMORY)]
-        .into_iter()
-        .filter_map(|(t, s)| joined(&t, &s))
-        .collect();
+    let all = [(of_store(report), SERVICE), (of_domains(report), MEMORY), (transport::told(report), transport::HONEST)];
+    let parts: Vec<String> = all.into_iter().filter_map(|(told, subject)| joined(&told, &subject)).collect();
     let runs = report.variants.iter().find_map(|v| v.replicated.as_ref()).map(|replicated| replicated.seeds.len());
     let first = runs.map(|runs| format!("in the first of {runs} runs, ")).unwrap_or_default();
     (!parts.is_empty()).then(|| format!("{first}{}", parts.join("; ")))
@@ -66,7 +68,11 @@ pub(super) fn of_variant(report: &Report, at: usize) -> Option<(String, String, 
     let of_domains = domains::found(variant).and_then(|_| {
         of_domains(report).into_iter().nth(before.iter().filter(|v| domains::found(v).is_some()).count())
     });
-    let told: Vec<Told> = [of_store, of_domains].into_iter().flatten().collect();
+    let of_transport = of_senders::found(variant).and_then(|_| {
+        let at = before.iter().filter(|v| of_senders::found(v).is_some()).count();
+        transport::told(report).into_iter().nth(at)
+    });
+    let told: Vec<Told> = [of_store, of_domains, of_transport].into_iter().flatten().collect();
     let mut settings: Vec<String> = Vec::new();
     for one in &told {
         if !settings.contains(&one.settings()) {
@@ -74,7 +80,13 @@ pub(super) fn of_variant(report: &Report, at: usize) -> Option<(String, String, 
         }
     }
     let texts: Vec<String> = told.iter().map(|one| one.text.clone()).collect();
-    let state = if told.iter().any(|one| one.failed) { State::Failed } else { State::Healthy };
+    let state = if told.iter().any(|one| one.failed) {
+        State::Failed
+    } else if told.iter().all(|one| one.nothing_to_judge) {
+        State::NoLoad
+    } else {
+        State::Healthy
+    };
     (!told.is_empty()).then(|| (and(&settings), texts.join("; "), state))
 }
 
@@ -114,6 +126,11 @@ fn in_sum(told: &[Told], failed: usize, subject: &Subject) -> String {
         let same = told.iter().all(|one| one.text == told[0].text);
         if same {
             return format!("{}, {}", named(&all), told[0].text);
+        }
+        let worst = told.iter().rev().max_by_key(|one| one.badness);
+        if let (Some(none), Some(worst), true) = (subject.none, worst, told.len() > TOLD_ONE_BY_ONE) {
+            let all = told.len();
+            return format!("in all {all} variants {none}; the worst was the one {}: {}", worst.settings(), worst.text);
         }
         let parts: Vec<String> = told.iter().map(|one| format!("{}, {}", one.settings(), one.text)).collect();
         return if told.len() <= TOLD_ONE_BY_ONE {
@@ -163,12 +180,12 @@ fn of_store(report: &Report) -> Vec<Told> {
         let (lead, value) = if apart { ("with Max Threads ".to_string(), threads) } else { by_name(variant) };
         let summary = &figures.summary;
         let badness = (summary.shutdowns + summary.refreshes, summary.away.0);
-        Told { lead, value, failed: summary.shutdowns > 0, badness, text: store_text(figures) }
+        Told { lead, value, failed: summary.shutdowns > 0, nothing_to_judge: false, badness, text: store_text(figures) }
     });
     told.collect()
 }
 
-fn by_name(variant: &VariantReport) -> (String, String) {
+pub(super) fn by_name(variant: &VariantReport) -> (String, String) {
     (IN_VARIANT.to_string(), plain(&variant.plan.variant))
 }
 
@@ -249,6 +266,7 @@ fn of_domains(report: &Report) -> Vec<Told> {
             lead,
             value,
             failed: summary.times_gone > 0,
+            nothing_to_judge: false,
             badness: (summary.times_gone, summary.refused_no_memory),
             text: domains_text(figures, least),
         }
