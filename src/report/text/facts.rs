@@ -172,7 +172,7 @@ fn registry(plans: &[&Plan], sheet: &mut Sheet) {
                 None => format!("not set ({})", id.value().default_text()),
             },
         };
-        sheet.add(&id.value().full_name(), plans.iter().map(cell).collect());
+        sheet.add(id.value().full_name(), plans.iter().map(cell).collect());
     }
 }
 
