@@ -317,6 +317,31 @@ fn sections(plans: &[&Plan]) -> String {
     and(&sections)
 }
 
+/// More variants than this are not all named at their values.
+const NAMED_MOST: usize = 4;
+
+/// Values that are not the same in all variants, with the names of those. Of many variants those with the commonest value are
+/// counted.
+fn by_variant<'v>(values: impl Iterator<Item = &'v str>, plans: &[&Plan]) -> String {
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for (value, plan) in values.zip(plans) {
+        let name = plain(&plan.variant);
+        match groups.iter_mut().find(|(known, _)| *known == value && plans.len() > NAMED_MOST) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((value, vec![name])),
+        }
+    }
+    let most = groups.iter().map(|(_, names)| names.len()).max().unwrap_or(0);
+    let told = |(value, names): &(&str, Vec<String>)| {
+        if names.len() == most && most > 1 {
+            format!("{value} ({most} variants)")
+        } else {
+            format!("{value} ({})", names.join(", "))
+        }
+    };
+    groups.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
 /// Each assumption as `name = value`, and itself. A variant with a cluster has more of them than one without.
 pub(in crate::report) fn settings(plans: &[&Plan]) -> Vec<(String, Assumption)> {
     let lists: Vec<_> = plans.iter().map(|plan| plan.assumption_list()).collect();
@@ -330,8 +355,7 @@ pub(in crate::report) fn settings(plans: &[&Plan]) -> Vec<(String, Assumption)> 
         let value = if values.clone().all(|value| value == assumption.value) {
             assumption.value.clone()
         } else {
-            let each = values.zip(plans).map(|(value, plan)| format!("{value} ({})", plain(&plan.variant)));
-            each.collect::<Vec<_>>().join(", ")
+            by_variant(values, plans)
         };
         (format!("{name} = {value}"), assumption.clone())
     };
