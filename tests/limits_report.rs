@@ -464,3 +464,78 @@ fn explain_holds_every_option_of_a_transport_server_against_the_load() {
         "lasts 8 min 20 s and not 5.20 s",
     ]);
 }
+
+/// A front-end whose responses have four writes each, over a way of 1 ms; 26 KB would take longer over real sockets.
+const FRONT_END: &str = r#"
+format = 1
+title = "A front-end"
+seed = 7
+duration = "1m"
+[node]
+processors = 1
+[write_buffers]
+latency = "1ms"
+write_returns = "acknowledged"
+[pop3.commands.retr]
+cpu = "1ms"
+response_bytes = 4096
+[load.pop]
+service = "pop3"
+rate = "2/s"
+script = ["retr"]
+[[variant]]
+name = "default"
+[[variant]]
+name = "large"
+registry = { 'POP3Svc\MaxBufferSize' = 32768 }
+[[assert]]
+that = "write_buffers.writes > 300"
+variant = "default"
+[[assert]]
+that = "write_buffers.held_mean < 3ms"
+variant = "large"
+"#;
+
+#[test]
+fn model_and_sockets_stand_side_by_side_where_that_was_asked_for() {
+    let place = Place::new();
+    place.write("front.toml", FRONT_END);
+    let command = "compare front.toml --engine virtual --quiet --width 130";
+    let without = place.run(command).exits(0).prints(&["WRITE BUFFERS", "1,024 (default)", "32,768 (front.toml:22)"]);
+    assert!(!without.stdout.contains("sockets"), "{}", without.stdout);
+    place.run(&format!("{command} --loopback 2")).exits(0).prints(&[
+        "over sockets of this computer",
+        "4,096 bytes, sent 2 times",
+        "4, 4",
+        "1, 1",
+    ]);
+    let told = place.run("compare front.toml --engine virtual --quiet --loopback 1 --format json").exits(0).json();
+    for (variant, writes) in [(0, 4), (1, 1)] {
+        let own = &told["variants"][variant]["write_buffers"]["services"]["pop3"]["loopback"];
+        assert_eq!((&own["writes"], &own["writes_model"], &own["runs"]), (&writes.into(), &writes.into(), &1.into()));
+        let seconds = |name: &str| own[name].as_f64().expect("a number");
+        // No byte is there before its latency has passed; what comes on top is the computer's.
+        assert!(seconds("response_s") >= seconds("response_model_s") && seconds("held_s") >= seconds("held_model_s"));
+    }
+    let nothing = place.run("compare kb281868 --engine virtual --loopback").exits(2).prints_nothing();
+    nothing.says(&["--loopback", "no [write_buffers]", "leave it out"]);
+}
+
+#[test]
+fn explain_has_one_response_over_buffers_and_latencies() {
+    let explained = Place::new().run("explain kb823857").exits(0).quiet();
+    // 26 writes of a round trip of 400 ms, but for the last one's way back, and some 9 ms a segment on the line.
+    let explained =
+        explained.prints(&["ONE RESPONSE OF 26,624 BYTES", "RETURNS ONCE IT IS ACKNOWLEDGED", "users that fit"]);
+    let line = explained.stdout.lines().find(|line| line.starts_with("1,024 ")).expect("the default's line");
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(&cells[1..3], ["26", "52"], "{line}");
+    assert_eq!(&cells[cells.len() - 2..], ["10.4", "s"], "{line}");
+    let page = {
+        let place = Place::new();
+        place.write("front.toml", FRONT_END);
+        place.run("compare front.toml --engine virtual --quiet --report page.html").exits(0);
+        place.read("page.html")
+    };
+    assert!(page.contains("Write buffers") && page.contains("packets, acknowledgements included"));
+}

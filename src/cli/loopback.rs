@@ -25,7 +25,7 @@ pub(super) fn add(report: &mut Report, args: &OutputArgs) -> bool {
     let asked: Vec<Vec<Option<Question>>> = report.variants.iter().map(|variant| questions(&variant.plan)).collect();
     let mut each: Vec<Question> = Vec::new();
     for question in asked.iter().flatten().flatten() {
-        if !each.iter().any(|known| is_same(known, question)) {
+        if !each.contains(question) {
             each.push(question.clone());
         }
     }
@@ -39,15 +39,11 @@ pub(super) fn add(report: &mut Report, args: &OutputArgs) -> bool {
     for (variant, asked) in report.variants.iter_mut().zip(asked) {
         let figures = variant.limits.write_buffers.iter_mut().flatten();
         for (figures, question) in figures.zip(asked) {
-            let found = question.and_then(|question| each.iter().position(|known| is_same(known, &question)));
+            let found = question.and_then(|question| each.iter().position(|known| *known == question));
             figures.loopback = found.map(|at| beside(&rows[at]));
         }
     }
     true
-}
-
-fn is_same(a: &Question, b: &Question) -> bool {
-    a.bytes == b.bytes && a.spec == b.spec
 }
 
 /// A response of the mean size for each protocol of a plan.

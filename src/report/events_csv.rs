@@ -19,51 +19,35 @@ pub fn events_csv(report: &Report) -> Vec<u8> {
     let mut rows = csv::Writer::from_writer(Vec::new());
     rows.write_record(COLUMNS).expect("memory takes what is written");
     for variant in &report.variants {
-        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
-            let row = [
-                variant.plan.variant.as_str(),
-                &clock_with_ms(entry.at),
-                "",
-                entry.kind().name(),
-                entry.source(),
-                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
-                entry.category().unwrap_or_default(),
-                &entry.text(),
-            ];
+        let name = variant.plan.variant.as_str();
+        let mut add = |at: Nanos, [node, kind, source, id, category, text]: [&str; 6]| {
+            let row = [name, &clock_with_ms(at), node, kind, source, id, category, text];
             rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+        };
+        for entry in variant.limits.store.iter().flat_map(|store| &store.summary.events) {
+            let category = entry.category().unwrap_or_default();
+            add(entry.at, ["", entry.kind().name(), entry.source(), &number(entry.id()), category, &entry.text()]);
         }
         if let Some((plan, found)) = super::text::limits::transport::found(variant) {
             for entry in &found.summary.events {
-                let row = [
-                    variant.plan.variant.as_str(),
-                    &clock_with_ms(entry.at),
-                    "",
-                    entry.kind().name(),
-                    entry.source(),
-                    &entry.id.map(|id| id.to_string()).unwrap_or_default(),
-                    "",
-                    &plan.event_text(entry),
-                ];
-                rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+                let text = plan.event_text(entry);
+                add(entry.at, ["", entry.kind().name(), entry.source(), &number(entry.id), "", &text]);
             }
         }
         let Some((plan, found)) = variant.on_cluster() else { continue };
         for entry in &found.happened.cluster.events {
             let node = entry.node.map_or("", |node| plan.spec.nodes[node.index()].as_str());
-            let row = [
-                variant.plan.variant.as_str(),
-                &clock_with_ms(entry.at),
-                node,
-                entry.kind().name(),
-                entry.source(),
-                &entry.id().map(|id| id.to_string()).unwrap_or_default(),
-                &entry.category().map(|category| format!("({category})")).unwrap_or_default(),
-                &entry.text(&plan.spec),
-            ];
-            rows.write_record(row).expect("memory takes what is written, and all rows are as long");
+            let category = entry.category().map(|category| format!("({category})")).unwrap_or_default();
+            let text = entry.text(&plan.spec);
+            add(entry.at, [node, entry.kind().name(), entry.source(), &number(entry.id()), &category, &text]);
         }
     }
     rows.into_inner().expect("memory takes what is written")
+}
+
+/// An event's number; nothing where it has none.
+fn number(id: Option<u32>) -> String {
+    id.map(|id| id.to_string()).unwrap_or_default()
 }
 
 /// Entries that the report no longer has, of all variants: a log keeps its first ones.

@@ -31,7 +31,7 @@ const CHUNK: usize = 1 << 16;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A response that is to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// How it is written, and the latency of the link.
     pub spec: WriteBuffersSpec,

@@ -298,13 +298,13 @@ fn domains_text(figures: &DomainFigures, largest: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::super::sample::{report, with_limits};
     use super::super::{per_variant, sentence};
     use super::*;
 
     #[track_caller]
-    fn check(report: &Report, wanted: &[&str]) {
+    pub(in crate::report::verdict) fn check(report: &Report, wanted: &[&str]) {
         let sentence = sentence(report);
         wanted.iter().for_each(|w| assert!(sentence.contains(w), "no `{w}` in: {sentence}"));
         let ends = sentence.matches(". ").count() + usize::from(sentence.ends_with('.'));

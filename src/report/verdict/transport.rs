@@ -229,6 +229,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::super::sample::{compared, report, with_senders};
+    use super::super::limits::tests::check;
     use super::super::{State, per_variant, sentence};
     use super::*;
     use crate::metrics::limits::SenderFigures;
@@ -239,16 +240,6 @@ mod tests {
         how(&mut own, variant.limits.transport.as_mut().unwrap());
         plan.limits.transport = Some(Arc::new(own));
         variant.plan = Arc::new(plan);
-    }
-
-    #[track_caller]
-    fn check(report: &Report, wanted: &[&str]) {
-        let sentence = sentence(report);
-        wanted.iter().for_each(|w| assert!(sentence.contains(w), "no `{w}` in: {sentence}"));
-        let ends = sentence.matches(". ").count() + usize::from(sentence.ends_with('.'));
-        assert_eq!(ends, 1, "not one sentence: {sentence}");
-        assert!(sentence.starts_with(char::is_uppercase), "{sentence}");
-        assert!(!sentence.contains("POP3") && !sentence.contains("No user"), "{sentence}");
     }
 
     #[test]
