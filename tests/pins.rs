@@ -21,9 +21,9 @@ const PINS: &[(&str, u64)] = &[
     ("kb169686", 0xed06754b634a7fc3),
     ("kb169686-values", 0x2eb39698392d767d),
     ("kb910932", 0x3dd978de9e779c86),
-    ("kb823857", 0x50203861da9c8cb3),
+    ("kb823857", 0xb691620af3d2bae1),
     ("throttling", 0x590f0e688af8dacc),
-    ("back-pressure", 0x952fa31540aab769),
+    ("back-pressure", 0xfa769497716d09a2),
     ("one-server", 0x7ba3730b6e7007f5),
     ("replay-sample", 0xc96e5158fe34bf87),
 ];
