@@ -104,6 +104,9 @@ impl Class {
 /// Creates an operating-system thread: name, stack size, body. Replaced in tests that refuse threads.
 pub(super) type Spawner = Box<dyn Fn(String, usize, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle> + Send + Sync>;
 
+/// The turns that threads ask for, see [`Builder::slice`].
+const SLICE: Duration = Duration::from_micros(500);
+
 /// A pool to be. See [`AtqPool::builder`].
 #[must_use]
 pub struct Builder {
@@ -113,6 +116,7 @@ pub struct Builder {
     rules: Option<Rules>,
     name: String,
     stack_size: usize,
+    slice: Duration,
     idle_timeout: Option<Duration>,
     habits: Habits,
     log_bound: usize,
@@ -140,6 +144,7 @@ impl Default for Builder {
             rules: None,
             name: "atq".to_string(),
             stack_size: 256 * 1024,
+            slice: SLICE,
             idle_timeout: None,
             habits: Habits {
                 calls: Calls::Throttled,
@@ -242,7 +247,18 @@ impl Builder {
         self
     }
 
-    /// A thread that was idle for this long ends. Default: never.
+    /// The length of turns that each thread asks of the scheduler, on Linux since 6.12: with turns shorter than its caller's,
+    /// a thread that is called may begin before the caller sleeps, and closures start sooner. The price are more
+    /// changes between threads that compute on one processor for long. Linux takes 100 us to 100 ms; threads that a closure
+    /// creates get the same. A thread that has shorter turns already, or a real-time policy, keeps them. Default 500 us,
+    /// a third to a sixth of what ordinary threads have; zero: as the system has it.
+    pub fn slice(mut self, slice: Duration) -> Builder {
+        self.slice = slice;
+        self
+    }
+
+    /// A thread that was idle for this long ends. Default: never. Where calls are throttled up to eight threads are called
+    /// in turns, so none of these is idle for long while closures come.
     pub fn idle_timeout(mut self, timeout: Option<Duration>) -> Builder {
         self.idle_timeout = timeout;
         self
@@ -352,6 +368,7 @@ impl Builder {
             rules,
             name: self.name,
             stack_size: self.stack_size,
+            slice: self.slice,
             idle_timeout: self.idle_timeout,
             on_thread_start: self.on_thread_start,
             on_thread_stop: self.on_thread_stop,

@@ -232,6 +232,7 @@ struct Shared {
     rules: Rules,
     name: String,
     stack_size: usize,
+    slice: Duration,
     idle_timeout: Option<Duration>,
     on_thread_start: Option<Hook>,
     on_thread_stop: Option<Hook>,

@@ -141,6 +141,23 @@ mod real {
         0
     }
 
+    /// Asks the scheduler to share the processor out in turns of `slice` where the calling thread runs. Who has shorter turns
+    /// than others may begin in the middle of theirs when it wakes. Linux before 6.12 has one length of turns for all, and
+    /// ignores this. Nothing is changed where the thread has shorter turns already, is no ordinary one, or must not ask.
+    pub(in crate::pool) fn ask_for_slice(slice: Duration) {
+        #[cfg(target_os = "linux")]
+        if let Ok(mut own) = uapi::sched_getattr(0, 0) {
+            let (has, wants) = (own.sched_runtime, u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX));
+            if own.sched_policy == uapi::c::SCHED_OTHER as u32 && wants > 0 && (has == 0 || has > wants) {
+                own.sched_runtime = wants;
+                // Only a wish.
+                let _ = uapi::sched_setattr(0, &own, 0);
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = slice;
+    }
+
     /// A moment to count from.
     #[derive(Clone, Copy, Debug)]
     pub(in crate::pool) struct Moment(Instant);
@@ -339,6 +356,9 @@ mod model {
             self.0
         }
     }
+
+    /// The checker is the scheduler.
+    pub(in crate::pool) const fn ask_for_slice(_: Duration) {}
 
     /// Anywhere, as the checker likes.
     pub(in crate::pool) fn processor() -> u32 {

@@ -36,6 +36,7 @@ type Work = (ClassId, Task);
 /// The life of one thread.
 pub(super) fn work(shared: &Arc<Shared>, seat: u32, badge: Option<ThreadId>) {
     SEAT.with(|own| *own.borrow_mut() = Some((Arc::clone(shared), seat)));
+    sync::ask_for_slice(shared.slice);
     shared.hook(shared.on_thread_start.as_deref());
     let mut core = shared.core.lock();
     core.begins(seat, sync::current(), badge);

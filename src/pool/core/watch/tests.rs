@@ -81,7 +81,7 @@ fn whoever_comes_for_an_item_calls_nobody_for_it() {
 }
 
 #[test]
-fn the_last_that_sat_down_here_is_called_and_otherwise_the_last_of_all() {
+fn who_has_sat_longest_of_eight_that_sat_down_here_is_called_and_otherwise_the_last_of_all() {
     on_one_processor(|here| {
         let nearest = |processors: &[u32], size: u32| {
             let mut stage = Stage::of(size, &[None]);
@@ -100,7 +100,8 @@ fn the_last_that_sat_down_here_is_called_and_otherwise_the_last_of_all() {
             called[0]
         };
         assert_eq!(nearest(&[ELSEWHERE; 3], 9), 2);
-        assert_eq!(nearest(&[here, here, ELSEWHERE], 9), 1);
+        assert_eq!(nearest(&[ELSEWHERE, here, here], 9), 1);
+        assert_eq!(nearest(&[here, here, ELSEWHERE], 9), 0);
         assert_eq!(nearest(&[here, ELSEWHERE, ELSEWHERE], 3), 0);
         assert_eq!(nearest(&[], 9), 0, "one is created");
         let mut many = [ELSEWHERE; 20];
@@ -108,6 +109,11 @@ fn the_last_that_sat_down_here_is_called_and_otherwise_the_last_of_all() {
         assert_eq!(nearest(&many, 30), 19, "16 from the end it is not looked any further");
         many[4] = here;
         assert_eq!(nearest(&many, 30), 4);
+        assert_eq!(nearest(&[here; 8], 30), 0);
+        assert_eq!(nearest(&[here; 12], 30), 4, "eight take turns, the others rest");
+        let mut many = [here; 16];
+        many[10..12].fill(ELSEWHERE);
+        assert_eq!(nearest(&many, 30), 6, "eight of those that are near");
     });
 }
 
