@@ -11,11 +11,11 @@ mod board;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
-use atqsim::pool::{AtqPool, Builder, Calls, Ceiling, Reason, SpawnError};
+use atqsim::pool::{AtqPool, Calls, Ceiling, Reason, SpawnError};
 use board::{Board, LetsGo, until};
 
 const A: ClassId = ClassId(0);
@@ -121,48 +121,6 @@ fn the_threads_of_a_pool_have_its_name_and_are_gone_after_it() {
         assert!(matches!(pool.spawn(A, || ()), Err(SpawnError::Stopped(_))));
         assert!(threads("mine").is_empty());
     }
-}
-
-/// The length of turns of the calling thread in nanoseconds, as the system tells it; 0 where it does not.
-fn own_turns() -> u64 {
-    uapi::sched_getattr(0, 0).map_or(0, |own| own.sched_runtime)
-}
-
-#[test]
-fn threads_ask_for_short_turns_and_keep_what_they_have_that_is_shorter() {
-    let ordinary = own_turns();
-    if ordinary == 0 {
-        eprintln!("this system has one length of turns for all");
-        return;
-    }
-    assert!(ordinary > 600_000, "no shorter than what is asked for here: {ordinary}");
-    let millisecond = Duration::from_millis(1);
-    let turns_of = |builder: Builder| {
-        let (says, said) = mpsc::channel();
-        let pool = builder.class("a", Ceiling::None).build().unwrap();
-        pool.spawn(A, move || says.send(own_turns()).unwrap()).unwrap();
-        said.recv().unwrap()
-    };
-    for calls in BOTH {
-        let pool = || AtqPool::builder().calls(calls).threads(1);
-        assert_eq!(turns_of(pool()), 500_000, "the default");
-        assert_eq!(turns_of(pool().slice(millisecond * 3 / 5)), 600_000);
-        assert_eq!(turns_of(pool().slice(Duration::ZERO)), ordinary);
-        assert_eq!(turns_of(pool().slice(Duration::MAX)), ordinary, "never longer than they are");
-        assert_eq!(turns_of(pool().slice(Duration::from_nanos(1))), 100_000, "the system's least");
-        // A hook comes after, and may ask for something else.
-        let hook = || {
-            let mut own = uapi::sched_getattr(0, 0).unwrap();
-            own.sched_runtime = 300_000;
-            uapi::sched_setattr(0, &own, 0).unwrap();
-        };
-        assert_eq!(turns_of(pool().on_thread_start(hook)), 300_000);
-    }
-    assert_eq!(own_turns(), ordinary, "the caller's own are as they were");
-    // Threads get theirs from who creates them; a pool that a pool's closure makes asks for no longer ones.
-    let inner = AtqPool::builder().threads(1).slice(millisecond / 5).class("a", Ceiling::None).build().unwrap();
-    let inherited = inner.submit(A, move || turns_of(AtqPool::builder().threads(1))).unwrap().join().unwrap();
-    assert_eq!(inherited, 200_000);
 }
 
 /// Set in the process that runs under a real limit: how many threads its pool wants.

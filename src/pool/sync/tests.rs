@@ -57,6 +57,43 @@ fn the_processor_is_the_one_on_which_the_thread_is_kept() {
     on_one_processor(|first| assert_eq!(processor(), first));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn short_turns_are_asked_for_where_they_are_shorter() {
+    let own = || uapi::sched_getattr(0, 0).map_or(0, |own| own.sched_runtime);
+    let ordinary = own();
+    let turns = |asks: &[u64]| {
+        let asks = || {
+            asks.iter().for_each(|nanoseconds| ask_for_slice(Duration::from_nanos(*nanoseconds)));
+            own()
+        };
+        std::thread::scope(|scope| scope.spawn(asks).join().unwrap())
+    };
+    // A system with one length of turns for all tells none.
+    let expected = |turns: u64| if ordinary == 0 { 0 } else { turns };
+    assert_eq!(turns(&[300_000]), expected(300_000));
+    assert_eq!(turns(&[300_000, 300_001, u64::MAX, 0]), expected(300_000));
+    assert_eq!(turns(&[300_000, 299_999]), expected(299_999));
+    assert_eq!((turns(&[0]), turns(&[u64::MAX])), (ordinary, ordinary));
+}
+
+/// Who gives way to all others has no turns of his own.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_of_another_policy_keeps_what_it_has() {
+    let asks = || {
+        let mut idle = uapi::sched_getattr(0, 0).unwrap();
+        idle.sched_policy = uapi::c::SCHED_IDLE as u32;
+        uapi::sched_setattr(0, &idle, 0).unwrap();
+        let before = uapi::sched_getattr(0, 0).unwrap();
+        ask_for_slice(Duration::from_micros(300));
+        let after = uapi::sched_getattr(0, 0).unwrap();
+        assert_eq!((before.sched_policy, before.sched_runtime), (after.sched_policy, after.sched_runtime));
+        assert_eq!(after.sched_policy, uapi::c::SCHED_IDLE as u32);
+    };
+    std::thread::scope(|scope| scope.spawn(asks).join().unwrap());
+}
+
 #[test]
 fn a_thread_knows_its_own_handle() {
     let (send, receive) = std::sync::mpsc::channel::<JoinHandle>();
