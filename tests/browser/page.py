@@ -200,6 +200,11 @@ def examine(browser, page, directory):
 
     over_time = [chart for chart in charts if chart not in ("percentiles", "estimates", "lanes")]
     if over_time:
+        browser.evaluate("""(() => {
+            window.madeAgain = 0;
+            const made = (records) => { for (const r of records) window.madeAgain += [...r.addedNodes].filter((n) => n.classList?.contains("uplot")).length; };
+            new MutationObserver(made).observe(document.body, { childList: true, subtree: true });
+        })()""")
         at = middle(browser, f"#{over_time[0]} .u-over")
         left, right = at["left"] + at["width"] * 0.25, at["left"] + at["width"] * 0.6
         mouse(browser, "mouseMoved", left, at["y"])
@@ -212,6 +217,8 @@ def examine(browser, page, directory):
         browser.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         zoomed = browser.evaluate(windows)
         check("all charts over time share one zoom", len(zoomed) == 1 and not zoomed[0].startswith("0 "), zoomed)
+        made, charted = browser.evaluate(f"[window.madeAgain, document.querySelectorAll('{panels}').length]")
+        check("for which each is made again once", made == charted, f"{made} for {charted}")
         click(browser, "#reset")
         check("and one way back", browser.evaluate("document.getElementById('reset').hidden"))
 

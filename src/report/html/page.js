@@ -72,6 +72,9 @@
     return [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((n) => n * power).find((n) => n >= highest * 1.02) ?? highest;
   };
 
+  // The pointer is shown in all charts. A drag is for the one under it: told to the others, each would zoom all.
+  const shared = (event) => event === "mousemove" || event === "mouseleave";
+
   /// A plot in `panel`. `spec`: { x, xs: scale and axis of x, series: [{label, values, raw, colour, dash, fill, format}], y, hooks, label }.
   function plot(panel, spec) {
     const { holder, read } = panel;
@@ -80,7 +83,7 @@
       legend: { show: false }, padding: [10, 28, 0, 0],
       scales: { x: spec.xScale, y: spec.yScale },
       axes: axes(spec.xAxis, spec.yAxis),
-      cursor: { sync: spec.sync ? { key: spec.sync, scales: ["x", null] } : undefined, drag: { x: spec.zooms ?? false, y: false, setScale: false }, points: { size: 6 }, focus: { prox: -1 } },
+      cursor: { sync: spec.sync ? { key: spec.sync, scales: ["x", null], filters: { sub: shared } } : undefined, drag: { x: spec.zooms ?? false, y: false, setScale: false }, points: { size: 6 }, focus: { prox: -1 } },
       series: [{}, ...spec.series.map((s) => ({
         label: s.label, stroke: s.colour, width: s.width ?? 2, dash: s.dash, fill: s.fill, spanGaps: false, points: { show: s.points ?? false, size: 5, fill: s.colour }, paths: s.paths,
       }))],
@@ -107,6 +110,8 @@
         }],
       },
     };
+    // Or it would go on following the pointer.
+    panel.plot?.destroy();
     holder.replaceChildren();
     read.textContent = spec.idle;
     const u = new uPlot(opts, [spec.x, ...spec.series.map((s) => s.values)], holder);
