@@ -248,7 +248,7 @@ impl Builder {
     }
 
     /// The length of turns that each thread asks of the scheduler, on Linux since 6.12: with turns shorter than its caller's,
-    /// a thread that is called may begin before the caller sleeps, and closures start sooner. The price are more
+    /// a thread that is called may begin before the caller sleeps, and closures start sooner. The price is more
     /// changes between threads that compute on one processor for long. Linux takes 100 us to 100 ms; threads that a closure
     /// creates get the same. A thread that has shorter turns already, or a real-time policy, keeps them. Default 500 us,
     /// a third to a sixth of what ordinary threads have; zero: as the system has it.
