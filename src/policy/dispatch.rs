@@ -412,9 +412,10 @@ impl<J> Dispatch<J> {
     #[inline(always)]
     fn submit(&mut self, class: ClassId, job: J, out: &mut impl Decisions<J>) {
         // An item that a thread can take at once needs no room to wait in.
-        let at_once = self.would_start_at_once(class);
         let state = &self.classes[class.index()];
-        if !at_once && (state.counts.waiting >= state.max_waiting || !self.room_for_all()) {
+        let is_full = state.counts.waiting >= state.max_waiting || !self.room_for_all();
+        let at_once = (is_full || !self.idle.is_empty()) && self.would_start_at_once(class);
+        if is_full && !at_once {
             out.put(Decision::Refused { job });
             return;
         }

@@ -39,6 +39,14 @@ pub(super) enum Note {
     End,
 }
 
+/// A thread on the bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sitter {
+    pub(super) seat: u32,
+    /// The processor on which it sat down.
+    processor: u32,
+}
+
 /// One thread of the pool, as the others see it.
 #[derive(Default)]
 pub(super) struct Seat {
@@ -50,8 +58,6 @@ pub(super) struct Seat {
     pub(super) badge: Option<ThreadId>,
     /// How many closures the pool had started when this thread was called, or was given its last.
     since: u64,
-    /// The processor on which the thread sat down.
-    processor: u32,
     /// The class of the closure that it runs.
     pub(super) runs: Option<ClassId>,
     /// How many calls of `blocking` it is in.
@@ -104,7 +110,10 @@ pub(super) struct Habits {
 /// What is to be done once the lock is given up.
 #[derive(Default)]
 pub(super) struct Errands {
-    pub(super) unpark: Vec<Thread>,
+    /// A thread to be unparked, and those beyond the first: mostly there are none, and one needs no memory of the
+    /// allocator's.
+    pub(super) unpark: Option<Thread>,
+    pub(super) unpark_too: Vec<Thread>,
     /// Seat and, with eager calls, badge of threads that are to be created.
     pub(super) create: Vec<(u32, Option<ThreadId>)>,
     /// Somebody may be waiting for room.
@@ -113,7 +122,15 @@ pub(super) struct Errands {
 
 impl Errands {
     pub(super) fn is_empty(&self) -> bool {
-        self.unpark.is_empty() && self.create.is_empty() && !self.room
+        self.unpark.is_none() && self.create.is_empty() && !self.room
+    }
+
+    fn unpark(&mut self, thread: Thread) {
+        if self.unpark.is_none() {
+            self.unpark = Some(thread);
+        } else {
+            self.unpark_too.push(thread);
+        }
     }
 }
 
@@ -126,7 +143,7 @@ pub(super) struct Core {
     /// Eager calls: the seat of each badge.
     seat_of: Vec<u32>,
     /// Throttled calls: who sits, the most recent last.
-    pub(super) bench: Vec<u32>,
+    pub(super) bench: Vec<Sitter>,
     /// A thread polls the bell.
     pub(super) polled: bool,
     /// The bell has been rung, and the poller has not come yet.
@@ -136,7 +153,8 @@ pub(super) struct Core {
     pub(super) belt: Arc<Belt>,
     /// Seats whose threads have a licence.
     licensed: Vec<u32>,
-    /// What was last published: nobody watches the inbox.
+    /// What was last published: nobody watches the inbox. Whatever has come since has a producer who took that mark away,
+    /// and is on his way here.
     unwatched: bool,
     /// The policy has to know of everything before it decides: its order, or a drain rule, looks at all that waits.
     tells_all: bool,
@@ -178,6 +196,8 @@ pub(super) struct Core {
     pub(super) poll_for: Duration,
     /// A poll has ended in vain; until then it would have paid to go on.
     poll_ended: Option<Deadline>,
+    /// How often a thread has sat down without a poll because polls do not pay.
+    unpolled: u32,
     pub(super) errands: Errands,
     pub(super) reasons: Reasons,
     pub(super) tally: Tally,
@@ -264,6 +284,7 @@ impl Core {
             want_room: 0,
             poll_for: habits.poll,
             poll_ended: None,
+            unpolled: 0,
             errands: Errands::default(),
             reasons: Reasons { busy: Reason::Built, live: Reason::Built, goal: Reason::Built },
             tally: Tally::default(),
@@ -294,6 +315,9 @@ impl Core {
         }
         if let Some((class, _)) = self.answer.mine {
             self.note_start(class);
+        }
+        if self.habits.calls == Calls::Throttled {
+            self.credits.append(&mut self.answer.create);
         }
         if !self.answer.create.is_empty() || !self.answer.for_others.is_empty() {
             self.pass_on();
@@ -331,7 +355,7 @@ impl Core {
         self.errands.room |= self.want_room > 0;
     }
 
-    /// What the policy decided about threads other than the teller: wishes for more, and, with eager calls, notes.
+    /// What the policy decided about threads other than the teller, with eager calls: wishes for more, and notes.
     #[inline(never)]
     fn pass_on(&mut self) {
         let mut create = std::mem::take(&mut self.answer.create);
@@ -356,7 +380,7 @@ impl Core {
         assert!(seat.note.is_none(), "a note would be lost");
         seat.note = Some(note);
         if !planted(Plant::ForgetsToUnpark) {
-            self.errands.unpark.push(seat.thread.clone().expect("a thread that sits has said who it is"));
+            self.errands.unpark(seat.thread.clone().expect("a thread that sits has said who it is"));
         }
     }
 
@@ -367,19 +391,14 @@ impl Core {
         self.seats[seat as usize].ending = true;
     }
 
-    /// The policy wishes for one more thread.
+    /// Eager calls: the policy wishes for one more thread.
     fn want(&mut self, thread: ThreadId) {
-        match self.habits.calls {
-            Calls::Throttled => self.credits.push(thread),
-            Calls::Eager => {
-                let seat = self.new_seat();
-                if self.seat_of.len() <= thread.index() {
-                    self.seat_of.resize(thread.index() + 1, u32::MAX);
-                }
-                self.seat_of[thread.index()] = seat;
-                self.errands.create.push((seat, Some(thread)));
-            }
+        let seat = self.new_seat();
+        if self.seat_of.len() <= thread.index() {
+            self.seat_of.resize(thread.index() + 1, u32::MAX);
         }
+        self.seat_of[thread.index()] = seat;
+        self.errands.create.push((seat, Some(thread)));
     }
 
     /// A seat for a thread that is to be created.
@@ -615,7 +634,7 @@ impl Core {
         }
         let surplus = self.live.saturating_sub(size).min(self.bench.len() as u32);
         if self.habits.calls == Calls::Throttled {
-            for seat in self.bench.drain(..surplus as usize).collect::<Vec<_>>() {
+            for Sitter { seat, .. } in self.bench.drain(..surplus as usize).collect::<Vec<_>>() {
                 if self.guard.take_if(|guard| guard.seat == seat).is_some() {
                     self.keep_brisk(false, 0);
                 }
@@ -631,7 +650,9 @@ impl Core {
         self.credits.clear();
         self.doorstep.close();
         self.doorstep.ring();
-        self.errands.unpark.extend(self.seats.iter().filter_map(|seat| seat.thread.clone()));
+        for thread in self.seats.iter().filter_map(|seat| seat.thread.clone()) {
+            self.errands.unpark(thread);
+        }
         self.errands.room = true;
         let mut given_back = self.dispatch.withdraw_all();
         let mut lying = self.belt.lock();

@@ -18,6 +18,9 @@ pub(super) struct Doorstep {
     /// Set while something lies in the inbox, and when the poller is called. Only a hint: whoever sees it takes a lock
     /// and looks.
     bell: CachePadded<AtomicBool>,
+    /// The inbox's mark, as it was when it last changed. A hint too: it is why a producer takes the core's lock first, and
+    /// under that he looks.
+    seems_unwatched: CachePadded<AtomicBool>,
 }
 
 struct Inbox {
@@ -46,7 +49,11 @@ impl Numbers<'_> {
 impl Doorstep {
     pub(super) fn new() -> Doorstep {
         let inbox = Inbox { waiting: Line::new(), unwatched: true, open: true, next_seq: 0 };
-        Doorstep { inbox: CachePadded::new(Mutex::new(inbox)), bell: CachePadded::new(AtomicBool::new(false)) }
+        Doorstep {
+            inbox: CachePadded::new(Mutex::new(inbox)),
+            bell: CachePadded::new(AtomicBool::new(false)),
+            seems_unwatched: CachePadded::new(AtomicBool::new(true)),
+        }
     }
 
     /// Step `Put`: leaves a closure. `true` beside its ticket: nobody watches, so the caller has to look after it. Given
@@ -63,7 +70,36 @@ impl Doorstep {
             self.ring();
         }
         inbox.waiting.push_back((ticket, job));
-        Ok((ticket, std::mem::take(&mut inbox.unwatched)))
+        let unwatched = inbox.unwatched;
+        if unwatched {
+            self.mark(&mut inbox, false);
+        }
+        Ok((ticket, unwatched))
+    }
+
+    /// Whether nobody watches, it seems.
+    #[inline]
+    pub(super) fn seems_unwatched(&self) -> bool {
+        // Ordering: Relaxed; a hint, the mark itself is read under a lock.
+        self.seems_unwatched.load(Ordering::Relaxed)
+    }
+
+    /// Step `Number`, of a producer who has the core's lock: where nobody watches, his closure need not lie here before the
+    /// policy is told of it. Nothing else lies here then, nor on the belt.
+    pub(super) fn number(&self, class: ClassId) -> Option<Ticket> {
+        let mut inbox = self.inbox.lock();
+        if !inbox.open || !inbox.unwatched {
+            return None;
+        }
+        let ticket = Ticket::new(inbox.next_seq, class);
+        inbox.next_seq += 1;
+        Some(ticket)
+    }
+
+    fn mark(&self, inbox: &mut Inbox, unwatched: bool) {
+        inbox.unwatched = unwatched;
+        // Ordering: Relaxed; see `seems_unwatched`.
+        self.seems_unwatched.store(unwatched, Ordering::Relaxed);
     }
 
     /// Whether the bell is set.
@@ -104,7 +140,7 @@ impl Doorstep {
         if unwatched && !inbox.waiting.is_empty() && !planted(Plant::PublishesBlindly) {
             return false;
         }
-        inbox.unwatched = unwatched;
+        self.mark(&mut inbox, unwatched);
         true
     }
 

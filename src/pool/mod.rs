@@ -150,6 +150,7 @@ mod handle;
 mod inbox;
 mod reason;
 mod snapshot;
+mod submit;
 mod sync;
 mod task;
 mod worker;
@@ -173,7 +174,8 @@ use std::time::Duration;
 use self::belt::Belt;
 use self::core::{Core, Errands, Phase};
 use self::inbox::Doorstep;
-use self::sync::{Condvar, Deadline, Mutex, MutexGuard, Thread};
+use self::submit::Patience;
+use self::sync::{Condvar, Deadline, Mutex, MutexGuard};
 use self::task::Task;
 use crate::ids::ClassId;
 use crate::policy::decision_log::{DecisionLog, LogLine};
@@ -245,13 +247,6 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shared({})", self.name)
     }
-}
-
-/// Whether a submission waits for room.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    Waits,
-    Refuses,
 }
 
 impl AtqPool {
@@ -474,88 +469,15 @@ fn survives<R>(call: impl FnOnce() -> R) -> Option<R> {
 }
 
 impl Shared {
-    #[inline]
-    fn spawn(self: &Arc<Shared>, class: ClassId, job: Task, patience: Patience) -> Result<Ticket, SpawnError> {
-        if self.calls == Calls::Eager || self.is_bounded[class.index()] {
-            return self.spawn_at_once(class, job, patience);
-        }
-        let (ticket, unwatched) = self.doorstep.put(class, job).map_err(|job| SpawnError::Stopped(job.into_job()))?;
-        if unwatched { self.look_after(ticket) } else { Ok(ticket) }
-    }
-
-    /// Nobody watched the inbox when a closure was put there: the caller sees to it that somebody comes.
-    #[cold]
-    fn look_after(self: &Arc<Shared>, ticket: Ticket) -> Result<Ticket, SpawnError> {
-        let mut core = self.core.lock();
-        core.is_here();
-        core.watch();
-        if core.errands.create.is_empty() {
-            // What is called here may wait for this very processor: nothing more is done before the caller goes on.
-            let Errands { unpark, room, .. } = std::mem::take(&mut core.errands);
-            drop(core);
-            self.call(unpark, room);
-            return Ok(ticket);
-        }
-        self.see_off(core, ticket)
-    }
-
-    /// Tells the policy of a closure before the caller goes on.
-    fn spawn_at_once(
-        self: &Arc<Shared>,
-        class: ClassId,
-        mut job: Task,
-        patience: Patience,
-    ) -> Result<Ticket, SpawnError> {
-        let mut core = self.core.lock();
-        let refused = core.tally.threads_refused;
-        let ticket = loop {
-            if core.phase != Phase::Open {
-                return Err(SpawnError::Stopped(job.into_job()));
-            }
-            match core.submit(class, job) {
-                Ok(ticket) => break ticket,
-                Err(back) => job = back,
-            }
-            if patience == Patience::Refuses || worker::is_own(self) {
-                drop(self.leave(core));
-                return Err(SpawnError::Full(job.into_job()));
-            }
-            if !core.errands.is_empty() {
-                // Nobody else would do them while the caller waits.
-                core = self.leave(core);
-                if core.live == 0 && core.tally.threads_refused > refused {
-                    return Err(SpawnError::NoThreads(job.into_job()));
-                }
-                continue;
-            }
-            core.want_room += 1;
-            core = self.room.wait(core);
-            core.want_room -= 1;
-        };
-        self.see_off(core, ticket)
-    }
-
-    /// The end of a submission: errands, and whether any thread could be had at all.
-    fn see_off<'a>(self: &'a Arc<Shared>, core: MutexGuard<'a, Core>, ticket: Ticket) -> Result<Ticket, SpawnError> {
-        let refused = core.tally.threads_refused;
-        let mut core = self.leave(core);
-        if core.live == 0 && core.tally.threads_refused > refused {
-            // Nobody will come for the closure.
-            if let Some(job) = core.withdraw(ticket) {
-                return Err(SpawnError::NoThreads(job.into_job()));
-            }
-        }
-        Ok(ticket)
-    }
-
     /// The end of a locked section: what is in the inbox is seen to, and what the last steps left to be done without the
     /// lock is done: threads are called and created.
     fn leave<'a>(self: &'a Arc<Shared>, mut core: MutexGuard<'a, Core>) -> MutexGuard<'a, Core> {
         core.watch();
         while !core.errands.is_empty() {
-            let Errands { unpark, create, room } = std::mem::take(&mut core.errands);
+            let mut errands = std::mem::take(&mut core.errands);
+            let create = std::mem::take(&mut errands.create);
             drop(core);
-            self.call(unpark, room);
+            self.call(errands);
             let mut outcomes = Vec::new();
             for (seat, badge) in create {
                 outcomes.push((seat, badge, self.create(seat, badge)));
@@ -577,11 +499,11 @@ impl Shared {
     }
 
     /// Wakes the threads that are called, and those who wait for room.
-    fn call(&self, unpark: Vec<Thread>, room: bool) {
-        for thread in unpark {
+    fn call(&self, errands: Errands) {
+        for thread in errands.unpark.into_iter().chain(errands.unpark_too) {
             thread.unpark();
         }
-        if room && !sync::planted(sync::Plant::KeepsRoomQuiet) {
+        if errands.room && !sync::planted(sync::Plant::KeepsRoomQuiet) {
             self.room.notify_all();
         }
     }

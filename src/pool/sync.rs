@@ -48,6 +48,8 @@ pub enum Plant {
     ArrivesBesideLicences,
     /// A thread that comes back from its licence does not say what it ran last.
     ComesBackAlone,
+    /// A producer takes the inbox's mark away, and when he comes it is believed to be there still.
+    ComesUnheard,
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -309,6 +311,11 @@ mod model {
 
         pub(in crate::pool) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().expect("no thread panics while it holds a lock of the pool")
+        }
+
+        /// Under loom this waits: whoever calls it must hold no other lock.
+        pub(in crate::pool) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
         }
     }
 

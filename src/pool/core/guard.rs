@@ -37,8 +37,12 @@ impl Core {
 
     /// Whether each thread that gets on has started many closures since `started` was noted.
     fn is_brisk_since(&self, started: u64) -> bool {
+        let begun = self.started - started;
+        if begun < self.habits.brisk_starts {
+            return false;
+        }
         let gets_on = self.dispatch.counts().busy_threads.saturating_sub(self.stuck_since(started));
-        (gets_on > 0 || self.polled) && self.started - started >= self.habits.brisk_starts * u64::from(gets_on.max(1))
+        (gets_on > 0 || self.polled) && begun >= self.habits.brisk_starts * u64::from(gets_on.max(1))
     }
 
     /// Busy threads that still run what they ran when `started` closures had been started.

@@ -2,7 +2,7 @@
 //!
 //! Not who is called (`watch`) and not what a thread does (`worker`). Called by the rest of `core` and by `worker`.
 
-use super::{Calls, Core};
+use super::{Calls, Core, Sitter};
 use crate::ids::ThreadId;
 use crate::policy::dispatch::Event;
 use crate::pool::reason::Reason;
@@ -20,13 +20,12 @@ impl Core {
     /// A thread sits down on the bench.
     pub(in crate::pool) fn take_seat(&mut self, seat: u32) {
         debug_assert!(!self.is_surplus(), "nobody would tell it to end");
-        self.seats[seat as usize].processor = processor();
-        self.bench.push(seat);
+        self.bench.push(Sitter { seat, processor: processor() });
     }
 
     /// A thread leaves the bench on its own accord.
     pub(in crate::pool) fn leave_bench(&mut self, seat: u32) {
-        if let Some(at) = self.bench.iter().rposition(|s| *s == seat) {
+        if let Some(at) = self.bench.iter().rposition(|sitter| sitter.seat == seat) {
             self.bench.remove(at);
         }
         self.guard.take_if(|guard| guard.seat == seat);

@@ -43,12 +43,24 @@ impl Stage {
 
     /// Hands a closure over, as `AtqPool::spawn` does.
     pub(super) fn put(&mut self, class: ClassId) -> Ticket {
+        if self.core.doorstep.seems_unwatched()
+            && self.core.may_be_told_at_once()
+            && let Some(ticket) = self.core.doorstep.number(class)
+        {
+            self.core.told_at_once(ticket, Task::new(|| ()));
+            return ticket;
+        }
         let (ticket, unwatched) = self.core.doorstep.put(class, Task::new(|| ())).ok().expect("it is open");
         if unwatched {
             self.core.is_here();
             self.core.watch();
         }
         ticket
+    }
+
+    /// Leaves a closure in the inbox, as a producer does who came while somebody watched. Whether he has to look after it.
+    pub(super) fn leave(&self, class: ClassId) -> bool {
+        self.core.doorstep.put(class, Task::new(|| ())).ok().expect("it is open").1
     }
 
     /// Hands a closure over for which one thread is called.
@@ -64,7 +76,11 @@ impl Stage {
         let created = errands.create.into_iter().map(|(seat, _)| seat);
         let is_called = |seat: &u32| matches!(self.core.seats[*seat as usize].note, Some(Note::Called));
         let called: Vec<u32> = (0..self.core.seats.len() as u32).filter(is_called).collect();
-        assert_eq!(errands.unpark.len(), called.len(), "who is called is woken");
+        assert_eq!(
+            errands.unpark.into_iter().chain(errands.unpark_too).count(),
+            called.len(),
+            "who is called is woken"
+        );
         for seat in &called {
             self.core.seats[*seat as usize].note = None;
         }
@@ -120,6 +136,11 @@ impl Stage {
         stage.sits(3);
         stage.core.stand_guard(2);
         stage
+    }
+
+    /// Seats of the threads on the bench, the most recent last.
+    pub(super) fn sitting(&self) -> Vec<u32> {
+        self.core.bench.iter().map(|sitter| sitter.seat).collect()
     }
 
     /// So many closures were started since `before`, by these threads in turns.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
-use crate::policy::dispatch::Event;
+use crate::policy::dispatch::{Event, Ticket};
 use crate::pool::Calls;
 use crate::pool::reason::Reason;
 use crate::pool::sync::{Deadline, Plant, planted, processor};
@@ -15,6 +15,9 @@ use crate::pool::task::Task;
 
 /// A shorter poll is not worth its clock.
 const LEAST_POLL: Duration = Duration::from_micros(1);
+
+/// While polls do not pay, it is asked so seldom whether one would have: the clock is read for that before a call.
+const JUDGES_EVERY: u32 = 8;
 
 /// How many threads of the bench are looked at for near ones.
 const LOOKS_AT: usize = 16;
@@ -76,9 +79,9 @@ impl Core {
     fn pop_bench(&mut self) -> Option<u32> {
         let (here, length) = (processor(), self.bench.len());
         let lately = length.saturating_sub(LOOKS_AT)..length;
-        let near = lately.rev().filter(|at| self.seats[self.bench[*at] as usize].processor == here);
+        let near = lately.rev().filter(|at| self.bench[*at].processor == here);
         let at = near.take(TAKE_TURNS).last().or(length.checked_sub(1))?;
-        Some(self.bench.remove(at))
+        Some(self.bench.remove(at).seat)
     }
 
     /// Step `TakeIn`: tells the policy of the oldest closure that it does not know. `false`: there is none.
@@ -89,12 +92,34 @@ impl Core {
             self.revoke();
         }
         let Some((ticket, job)) = self.take_from_belt() else { return false };
-        let class = ticket.class();
+        self.tell_of(ticket.class(), job, teller);
+        true
+    }
+
+    #[inline(always)]
+    fn tell_of(&mut self, class: ClassId, job: Task, teller: Option<ThreadId>) {
         self.revive();
         self.classes[class.index()].queued_by = Reason::Submitted;
         self.tell(Event::Submit { class, job }, teller);
         debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
-        true
+    }
+
+    /// Step `Put` of a producer who finds that nobody watches, and has this lock: the policy is told of the closure at once.
+    /// The inbox stays marked unwatched, unless somebody comes now who watches.
+    pub(in crate::pool) fn told_at_once(&mut self, ticket: Ticket, job: Task) {
+        debug_assert!(self.unwatched);
+        self.dispatch.number_next(ticket.seq());
+        self.tell_of(ticket.class(), job, None);
+        if self.is_watched() {
+            self.watches();
+        }
+    }
+
+    /// Whether the policy may be told of a closure that is put down where nobody watches: nobody begins closures without
+    /// asking, and it is true still that nobody watches.
+    #[inline]
+    pub(in crate::pool) fn may_be_told_at_once(&self) -> bool {
+        self.licensed.is_empty() && !self.is_watched()
     }
 
     /// Where the system refused every thread before, nobody comes for what waits. Perhaps it does not refuse now.
@@ -109,7 +134,8 @@ impl Core {
     /// closure? If not, the next producer is told to. Nothing that lies in the inbox is left to nobody.
     #[inline]
     pub(in crate::pool) fn watch(&mut self) {
-        if self.habits.calls == Calls::Throttled && !self.is_watched() && self.phase != Phase::Stopped {
+        let throttled = self.habits.calls == Calls::Throttled;
+        if throttled && !self.unwatched && !self.is_watched() && self.phase != Phase::Stopped {
             self.leave_unwatched();
         }
     }
@@ -117,7 +143,7 @@ impl Core {
     pub(super) fn leave_unwatched(&mut self) {
         while !self.is_watched() {
             let lying = self.belt.lock();
-            if lying.len() == 0 && (self.unwatched || self.doorstep.publish(true)) {
+            if lying.len() == 0 && self.doorstep.publish(true) {
                 self.unwatched = true;
                 return;
             }
@@ -154,7 +180,10 @@ impl Core {
             return false;
         }
         if self.poll_for < LEAST_POLL {
-            self.poll_ended = Some(Deadline::after(self.habits.poll));
+            self.unpolled = self.unpolled.wrapping_add(1);
+            if self.unpolled.is_multiple_of(JUDGES_EVERY) {
+                self.poll_ended = Some(Deadline::after(self.habits.poll));
+            }
             return false;
         }
         self.polled = true;
@@ -185,7 +214,7 @@ impl Core {
 
     /// A producer has come because nobody watches.
     pub(in crate::pool) fn is_here(&mut self) {
-        self.unwatched = false;
+        self.unwatched = planted(Plant::ComesUnheard);
     }
 }
 

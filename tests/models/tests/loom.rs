@@ -61,6 +61,7 @@ macro_rules! models {
 
 models! {
     submit_while_the_only_thread_sits_down: Throttled Eager;
+    submit_while_another_submits: Throttled Eager;
     submit_while_the_last_of_two_threads_sits_down: Throttled Eager;
     submit_while_the_last_thread_is_on_its_way: Throttled Eager;
     submit_while_the_poll_ends: Throttled;
@@ -162,6 +163,18 @@ fn submit_while_the_only_thread_sits_down(calls: Calls) {
     assert_eq!(first.join().unwrap(), 1);
     assert_eq!(pool.submit(A, || 3).unwrap().join().unwrap(), 3);
     assert_eq!(second.join().unwrap(), 2);
+    ends_clean(&pool);
+}
+
+/// Both may find that nobody watches, or one of them that the other is about to see to it.
+fn submit_while_another_submits(calls: Calls) {
+    let pool = Arc::new(pool(calls, 1, Ceiling::None, |b| b));
+    let other = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || pool.submit(A, || 2).unwrap().join().unwrap())
+    };
+    assert_eq!(pool.submit(A, || 1).unwrap().join().unwrap(), 1);
+    assert_eq!(other.join().unwrap(), 2);
     ends_clean(&pool);
 }
 
@@ -548,7 +561,7 @@ fn pass_while_a_snapshot_is_taken(calls: Calls) {
 }
 
 /// Each mistake, and a model that must find it.
-const PLANTS: [(Plant, &str); 15] = [
+const PLANTS: [(Plant, &str); 16] = [
     (Plant::PublishesBlindly, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::IsAlwaysOnItsWay, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::EndsEarly, "start_while_the_ceiling_is_lowered::Throttled"),
@@ -564,6 +577,7 @@ const PLANTS: [(Plant, &str); 15] = [
     (Plant::KeepsHeldBack, "pass_until_stuck_beside_the_guard::Throttled"),
     (Plant::ArrivesBesideLicences, "pass_until_stuck_beside_the_guard::Throttled"),
     (Plant::ComesBackAlone, "pass_while_a_snapshot_is_taken::Throttled"),
+    (Plant::ComesUnheard, "submit_while_another_submits::Throttled"),
 ];
 
 fn plant_what_is_asked_for() {

@@ -7,11 +7,11 @@ use super::*;
 fn who_leaves_the_bench_leaves_the_others_there_and_the_guard_too() {
     let mut stage = Stage::two_and_a_guard(4);
     stage.core.leave_bench(3);
-    assert_eq!((&stage.core.bench[..], stage.core.guard.is_some()), (&[2][..], true));
+    assert_eq!((&stage.sitting()[..], stage.core.guard.is_some()), (&[2][..], true));
     stage.core.leave_bench(3);
-    assert_eq!((&stage.core.bench[..], stage.core.guard.is_some()), (&[2][..], true), "it was gone already");
+    assert_eq!((&stage.sitting()[..], stage.core.guard.is_some()), (&[2][..], true), "it was gone already");
     stage.core.leave_bench(2);
-    assert_eq!((&stage.core.bench[..], stage.core.guard.is_some()), (&[][..], false));
+    assert_eq!((&stage.sitting()[..], stage.core.guard.is_some()), (&[][..], false));
 }
 
 #[test]
@@ -61,13 +61,13 @@ fn who_sits_is_part_of_the_goal_although_the_policy_does_not_know_it() {
 fn those_who_have_sat_longest_are_told_to_end_and_a_guard_among_them_stands_no_more() {
     for (order, told, stands) in [([3, 2], 3, true), ([2, 3], 2, false)] {
         let mut stage = Stage::two_and_a_guard(4);
-        stage.core.bench = order.to_vec();
+        stage.core.bench = order.iter().map(|seat| Sitter { seat: *seat, processor: 0 }).collect();
         stage.core.keep_brisk(true, 0);
         stage.core.resize(3);
         let ends = |seat: u32| matches!(stage.core.seats[seat as usize].note, Some(super::super::Note::End));
         assert_eq!((ends(2), ends(3)), (told == 2, told == 3));
         assert_eq!((stage.core.guard.is_some(), stage.core.runnable_limit == 3), (stands, stands));
-        assert_eq!(&stage.core.bench[..], &order[1..]);
+        assert_eq!(&stage.sitting()[..], &order[1..]);
     }
 }
 

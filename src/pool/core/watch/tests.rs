@@ -1,5 +1,6 @@
 //! Who is called, rung for or left alone, and for how long a thread polls. See `core/tests.rs`.
 
+use super::super::Sitter;
 use super::super::tests::{A, B, Stage};
 use super::*;
 use crate::pool::sync::Ordering;
@@ -14,7 +15,7 @@ const ELSEWHERE: u32 = u32::MAX;
 /// Closures lie in the inbox and the policy is told of all.
 fn told(stage: &mut Stage, closures: usize) {
     for _ in 0..closures {
-        stage.core.doorstep.put(A, Task::new(|| ())).ok().expect("it is open");
+        let _ = stage.leave(A);
     }
     while stage.core.take_in(None) {}
 }
@@ -90,13 +91,13 @@ fn who_has_sat_longest_of_eight_that_sat_down_here_is_called_and_otherwise_the_l
                 stage.core.seats[seat as usize].thread = Some(crate::pool::sync::current());
                 stage.core.take_seat(seat);
             }
-            for (seat, processor) in processors.iter().enumerate() {
-                assert_eq!(stage.core.seats[seat].processor, here, "where it sat down");
-                stage.core.seats[seat].processor = *processor;
+            for (sitter, processor) in stage.core.bench.iter_mut().zip(processors) {
+                assert_eq!(sitter.processor, here, "where it sat down");
+                sitter.processor = *processor;
             }
             assert!(stage.core.call());
             let called = stage.called();
-            assert!(!called.iter().any(|seat| stage.core.bench.contains(seat)), "it has left the bench");
+            assert!(!stage.sitting().contains(&called[0]), "it has left the bench");
             called[0]
         };
         assert_eq!(nearest(&[ELSEWHERE; 3], 9), 2);
@@ -122,11 +123,7 @@ fn who_is_called_stands_guard_no_more_and_others_do() {
     for (called, stands) in [(2, false), (3, true)] {
         let mut stage = Stage::two_and_a_guard(8);
         let other = if called == 2 { 3 } else { 2 };
-        stage.core.bench.retain(|seat| *seat != other);
-        stage.core.bench.insert(0, other);
-        for seat in [2, 3] {
-            stage.core.seats[seat].processor = ELSEWHERE;
-        }
+        stage.core.bench = [other, called].map(|seat| Sitter { seat, processor: ELSEWHERE }).to_vec();
         assert!(stage.core.call());
         assert_eq!(stage.called(), [called]);
         assert_eq!(stage.core.guard.is_some(), stands);
@@ -199,7 +196,7 @@ fn while_the_last_thread_is_on_its_way_closures_stay_in_the_inbox() {
 #[test]
 fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watches() {
     let mut stage = Stage::of(2, &[None]);
-    let unwatched = |stage: &Stage| stage.core.doorstep.put(A, Task::new(|| ())).ok().expect("it is open").1;
+    let unwatched = |stage: &Stage| stage.leave(A);
     assert!(!stage.core.doorstep.is_rung(), "nothing lies there");
     assert!(unwatched(&stage), "as built");
     assert!(stage.core.doorstep.is_rung());
@@ -220,9 +217,45 @@ fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watch
 }
 
 #[test]
+fn the_policy_is_told_at_once_where_nobody_watches_and_nobody_has_a_licence() {
+    let mut stage = Stage::of(4, &[None]);
+    for (closures, called, watched) in [(1, vec![0], false), (2, vec![1], true)] {
+        assert!(stage.core.may_be_told_at_once());
+        let ticket = stage.put(A);
+        assert_eq!(ticket.seq() + 1, closures as u64);
+        assert_eq!(stage.called(), called);
+        assert_eq!((stage.core.dispatch.waiting_items(), stage.core.doorstep.is_rung()), (closures, false));
+        assert_eq!(stage.core.unwatched, !watched, "two are on their way");
+    }
+    assert!(!stage.core.may_be_told_at_once());
+    assert!(!stage.leave(A), "that somebody watches is known there");
+    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (2, 3), "it stays for them");
+    assert_eq!((stage.comes(0), stage.comes(1)), (Some(A), Some(A)));
+    assert_eq!(stage.called(), [2]);
+    // It is believed that nobody watches, and somebody does: then it stays in the inbox too.
+    stage.core.limit_runnable(2);
+    assert!(stage.core.unwatched && !stage.core.may_be_told_at_once());
+    stage.put(A);
+    assert!(!stage.core.unwatched);
+    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (1, 2));
+}
+
+#[test]
+fn beside_a_licence_nothing_is_told_at_once() {
+    let mut stage = Stage::two_and_a_guard(8);
+    stage.put(A);
+    assert_eq!(stage.ends(0), Some(A));
+    assert!(stage.core.licence(0).is_some());
+    stage.core.guard = None;
+    assert!(!stage.core.is_watched() && !stage.core.may_be_told_at_once());
+    stage.core.revoke();
+    assert!(stage.core.may_be_told_at_once());
+}
+
+#[test]
 fn after_a_stop_nobody_is_told_of_anything() {
     let mut stage = Stage::of(2, &[None]);
-    let untold = stage.core.doorstep.put(A, Task::new(|| ())).is_ok();
+    let untold = stage.leave(A);
     stage.core.phase = Phase::Stopped;
     stage.core.is_here();
     stage.core.watch();
@@ -242,7 +275,22 @@ fn one_thread_polls_at_a_time_and_none_where_it_does_not_pay() {
     };
     assert_eq!(polls(|_| ()), (true, false));
     assert_eq!(polls(|stage| stage.core.poll_for += LEAST_POLL), (true, false));
-    assert_eq!(polls(|stage| stage.core.poll_for = Duration::from_nanos(999)), (false, true), "not worth its clock");
+    let short = |stage: &mut Stage| stage.core.poll_for = Duration::from_nanos(999);
+    assert_eq!(polls(short), (false, false), "not worth its clock");
+    for before in 0..=8 {
+        let mut stage = Stage::of(1, &[None]);
+        short(&mut stage);
+        for _ in 0..before {
+            let _ = stage.core.begin_poll();
+            stage.core.poll_ended = None;
+        }
+        assert!(!stage.core.begin_poll());
+        assert_eq!(
+            stage.core.poll_ended.is_some(),
+            before == 7,
+            "only the eighth time it is asked what it would be worth"
+        );
+    }
     assert_eq!(polls(|stage| stage.core.polled = true), (false, false));
     assert_eq!(polls(|stage| stage.core.phase = Phase::Stopped), (false, false));
     assert_eq!(polls(|stage| stage.core.change(Event::SetPoolSize { size: 1 })), (false, false), "one too many");
@@ -291,7 +339,9 @@ fn polls_grow_where_a_longer_one_would_have_paid_and_shrink_where_not() {
     let mut stage = Stage::of(1, &[None]);
     stage.core.habits.poll = FAR;
     stage.core.poll_for = Duration::from_nanos(500);
-    assert!(!stage.core.begin_poll());
+    for _ in 0..JUDGES_EVERY {
+        assert!(!stage.core.begin_poll());
+    }
     stage.put(A);
     assert_eq!(stage.called(), [0]);
     assert_eq!(stage.core.poll_for, FAR / 8, "a call judges the poll before");
