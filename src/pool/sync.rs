@@ -313,7 +313,7 @@ mod model {
             self.0.lock().expect("no thread panics while it holds a lock of the pool")
         }
 
-        /// Under loom this waits: whoever calls it must hold no other lock.
+        /// Under loom this may wait: whoever calls it must hold no other lock.
         pub(in crate::pool) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
         }

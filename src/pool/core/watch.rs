@@ -104,7 +104,7 @@ impl Core {
         debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
     }
 
-    /// Step `Put` of a producer who finds that nobody watches, and has this lock: the policy is told of the closure at once.
+    /// After step `Number`, of a producer who found that nobody watches: the policy is told of the closure at once.
     /// The inbox stays marked unwatched, unless somebody comes now who watches.
     pub(in crate::pool) fn told_at_once(&mut self, ticket: Ticket, job: Task) {
         debug_assert!(self.unwatched);
