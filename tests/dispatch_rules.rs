@@ -612,10 +612,11 @@ fn only_a_busy_thread_turns() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// An exchange is a finish and a submission told in one step, or it is nothing.
+    /// An exchange is a finish and a submission told in one step, an entry is a submission and a thread that comes for it;
+    /// or they are nothing.
     #[test]
-    fn an_exchange_is_a_finish_and_a_submission(
-        steps in prop::collection::vec((0..3_u16, 0..5_usize, 0..8_u32), 1..200),
+    fn an_exchange_is_a_finish_and_a_submission_and_an_entry_is_one_with_its_thread(
+        steps in prop::collection::vec((0..3_u16, 0..5_usize, 0..12_u32), 1..200),
         size in 1..5_u32,
         cap in 1..4_u32,
         limit in 1..5_u32,
@@ -650,6 +651,23 @@ proptest! {
                         vec![Event::Finishes { thread }]
                     }
                 }
+                8..=10 => {
+                    let may = one.may_enter(class);
+                    if let Ok((thread, job)) = one.enter(class, number) {
+                        prop_assert!(may && job == number);
+                        two.apply(Event::Submit { class, job }, &mut out);
+                        let wished = matches!(out[1], Decision::Create { thread: t } if t == thread);
+                        prop_assert!(wished && out.len() == 2, "{:?}", out);
+                        two.apply(Event::ThreadStarted { thread }, &mut out);
+                        let starts = matches!(out[2], Decision::Start { thread: t, job: j, .. } if t == thread && j == job);
+                        prop_assert!(starts && out.len() == 3, "{:?}", out);
+                        busy.push(thread);
+                        vec![]
+                    } else {
+                        prop_assert!(!may);
+                        vec![Event::Submit { class, job: number }]
+                    }
+                }
                 _ => vec![Event::Submit { class, job: number }],
             };
             let mut todo: std::collections::VecDeque<Event<u32>> = told.into();
@@ -677,6 +695,39 @@ proptest! {
         plain.apply(Event::Submit { class: ClassId(0), job: exchanged }, &mut out);
         plain.apply(Event::ThreadStarted { thread: ThreadId(0) }, &mut out);
         prop_assert_eq!(plain.exchange(ThreadId(0), ClassId(0), 7), Ok(7));
+        let mut plain: Dispatch<u32> = Dispatch::new(&Rules { classes: vec![REQUESTS], ..Rules::default() });
+        prop_assert_eq!(plain.enter(ClassId(0), 7), Ok((ThreadId(0), 7)));
+        prop_assert_eq!(plain.enter(ClassId(0), 8), Err(8), "there is one thread");
+    }
+
+    /// Each condition of the plain case keeps an entry out, which would change nothing then but be wrong.
+    #[test]
+    fn nobody_enters_where_somebody_else_is_or_a_limit_is_reached(other in 1..3_u16) {
+        let class = ClassId(0);
+        let entered = |tune: &dyn Fn(&mut Rules), before: &[Event<u32>]| {
+            let mut rules = Rules { pool_size: 4, classes: vec![queue(1, Drain::Messages(1)), REQUESTS, REQUESTS], ..Rules::default() };
+            tune(&mut rules);
+            let mut dispatch: Dispatch<u32> = Dispatch::new(&rules);
+            for event in before {
+                dispatch.apply(*event, &mut Vec::new());
+            }
+            let (counts, of_class) = (dispatch.counts(), dispatch.class_counts(class));
+            let entered = dispatch.enter(class, 9).is_ok();
+            prop_assert_eq!(dispatch.counts() == counts && dispatch.class_counts(class) == of_class, !entered);
+            Ok(entered)
+        };
+        let as_is = |_: &mut Rules| ();
+        let submit = |class| Event::Submit { class: ClassId(class), job: 1 };
+        let started = |thread| Event::ThreadStarted { thread: ThreadId(thread) };
+        prop_assert!(entered(&as_is, &[])?);
+        prop_assert!(entered(&as_is, &[submit(other), started(0)])?, "another class is served");
+        prop_assert!(!entered(&as_is, &[submit(other)])?, "a thread is being created");
+        prop_assert!(!entered(&as_is, &[submit(0), started(0)])?, "the cap is reached");
+        prop_assert!(!entered(&as_is, &[submit(other), started(0), Event::Finishes { thread: ThreadId(0) }])?, "one is idle");
+        prop_assert!(!entered(&|rules| rules.pool_size = 1, &[submit(other), started(0)])?, "all exist that may");
+        prop_assert!(!entered(&|rules| rules.runnable_limit = 1, &[submit(other), started(0)])?, "no more may be runnable");
+        let none = |rules: &mut Rules| rules.order = Order::Priority;
+        prop_assert!(!entered(&none, &[])?, "another order");
     }
 
     /// Grants that are held back, and turns to them that are told afterwards, come to the same as the plain events told

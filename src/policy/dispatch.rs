@@ -543,14 +543,20 @@ impl<J> Dispatch<J> {
             && self.starting < self.starting_limit
             && self.startable() > self.starting as usize
         {
-            let thread = self.free_threads.pop().unwrap_or_else(|| {
-                self.threads.push(Thread::Absent);
-                ThreadId(self.threads.len() as u32 - 1)
-            });
+            let thread = self.free_id();
             self.threads[thread.index()] = Thread::Starting;
             self.starting += 1;
             out.put(Decision::Create { thread });
         }
+    }
+
+    /// The id of a thread that is to come.
+    #[inline]
+    fn free_id(&mut self) -> ThreadId {
+        self.free_threads.pop().unwrap_or_else(|| {
+            self.threads.push(Thread::Absent);
+            ThreadId(self.threads.len() as u32 - 1)
+        })
     }
 
     /// `thread` serves the item at the head of `class`.

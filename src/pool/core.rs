@@ -160,6 +160,9 @@ pub(super) struct Core {
     tells_all: bool,
     /// Events need not be told one by one.
     plainly_next: bool,
+    /// A closure of which the policy has not been told, because a thread was called for it and nothing else waits. No
+    /// licence is valid meanwhile.
+    lone: Option<(Ticket, Task)>,
     /// Threads that were called, or are being created, and have not come yet.
     pub(super) on_the_way: u32,
     /// Somebody has come, and is about to take what the policy is told of.
@@ -264,6 +267,7 @@ impl Core {
             unwatched: true,
             plainly_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
+            lone: None,
             on_the_way: 0,
             comes: false,
             credits: Vec::new(),
@@ -479,6 +483,12 @@ impl Core {
             Calls::Throttled => {
                 // Nobody else is called for what the caller has come for.
                 self.comes = true;
+                if let Some((ticket, job)) = self.lone.take()
+                    && let Some(work) = self.enter(seat, ticket, job)
+                {
+                    self.comes = false;
+                    return Some(work);
+                }
                 while (self.credits.is_empty() || self.tells_all) && self.take_in(None) {}
                 self.comes = false;
                 self.credits.pop()?
@@ -487,6 +497,25 @@ impl Core {
         self.seats[seat as usize].badge = Some(badge);
         self.tell(Event::ThreadStarted { thread: badge }, Some(badge));
         self.settle(seat, badge)
+    }
+
+    /// The called thread and the closure for which it was called are told of in one step, or the closure alone is.
+    #[inline]
+    fn enter(&mut self, seat: u32, ticket: Ticket, job: Task) -> Option<(ClassId, Task)> {
+        let class = ticket.class();
+        self.dispatch.number_next(ticket.seq());
+        match self.dispatch.enter(class, job) {
+            Ok((badge, job)) => {
+                self.seats[seat as usize].badge = Some(badge);
+                self.note_start(class);
+                self.seats[seat as usize].since = self.started;
+                Some((class, job))
+            }
+            Err(job) => {
+                self.tell_of(class, job, None);
+                None
+            }
+        }
     }
 
     /// Step `Finish`: a closure has ended; the thread asks for its next.
@@ -502,7 +531,10 @@ impl Core {
                 self.give_badge_back(seat, badge);
                 return None;
             }
-            if let Some(work) = self.exchange(badge) {
+            // A lone closure waits for nobody else: it is told of below.
+            if self.lone.is_none()
+                && let Some(work) = self.exchange(badge)
+            {
                 self.seats[seat as usize].since = self.started;
                 self.license(seat, work.0);
                 return Some(work);
@@ -655,6 +687,7 @@ impl Core {
         }
         self.errands.room = true;
         let mut given_back = self.dispatch.withdraw_all();
+        given_back.extend(self.lone.take().map(|(ticket, job)| (ticket.class(), job)));
         let mut lying = self.belt.lock();
         lying.add_all(&self.doorstep);
         let untold = std::iter::from_fn(|| lying.pop());

@@ -62,7 +62,7 @@ impl Snapshot {
         let class = |(at, class): (usize, &super::core::ClassState)| {
             let id = ClassId(at as u16);
             let counts = core.dispatch.class_counts(id);
-            let untold = lying.of_class(id);
+            let untold = lying.of_class(id) + usize::from(core.lone() == Some(id));
             let queued_by = if untold > 0 { Reason::Submitted } else { class.queued_by };
             ClassSnapshot {
                 name: Arc::clone(&class.name),
@@ -77,7 +77,7 @@ impl Snapshot {
             busy: Counted { now: classes.iter().map(|class| class.running.now).sum(), by: core.reasons.busy },
             live: Counted { now: core.live as usize, by: core.reasons.live },
             goal: Counted { now: counts.goal_threads as usize, by: core.reasons.goal },
-            queued: core.dispatch.waiting_items() + lying.len(),
+            queued: core.dispatch.waiting_items() + usize::from(core.lone().is_some()) + lying.len(),
             started: core.started,
             tally: core.tally,
             classes,

@@ -48,6 +48,8 @@ pub enum Plant {
     ArrivesBesideLicences,
     /// A thread that comes back from its licence does not say what it ran last.
     ComesBackAlone,
+    /// The policy is told of a closure before the one that came before, for which a thread is on its way.
+    OvertakesTheLone,
     /// A producer takes the inbox's mark away, and when he comes it is believed to be there still.
     ComesUnheard,
 }

@@ -69,7 +69,7 @@ impl Core {
     pub(in crate::pool) fn backlog(&mut self) -> usize {
         let mut lying = self.belt.lock();
         let _ = lying.fill(&self.doorstep);
-        self.dispatch.waiting_items() + lying.len()
+        self.dispatch.waiting_items() + usize::from(self.lone.is_some()) + lying.len()
     }
 
     /// While closures are started briskly, no more threads get on than there are processors: more would only take turns.

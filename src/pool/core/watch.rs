@@ -91,13 +91,14 @@ impl Core {
         if !(self.comes && planted(Plant::ArrivesBesideLicences)) {
             self.revoke();
         }
-        let Some((ticket, job)) = self.take_from_belt() else { return false };
+        let lone = self.lone.take().inspect(|(ticket, _)| self.dispatch.number_next(ticket.seq()));
+        let Some((ticket, job)) = lone.or_else(|| self.take_from_belt()) else { return false };
         self.tell_of(ticket.class(), job, teller);
         true
     }
 
     #[inline(always)]
-    fn tell_of(&mut self, class: ClassId, job: Task, teller: Option<ThreadId>) {
+    pub(super) fn tell_of(&mut self, class: ClassId, job: Task, teller: Option<ThreadId>) {
         self.revive();
         self.classes[class.index()].queued_by = Reason::Submitted;
         self.tell(Event::Submit { class, job }, teller);
@@ -108,11 +109,35 @@ impl Core {
     /// The inbox stays marked unwatched, unless somebody comes now who watches.
     pub(in crate::pool) fn told_at_once(&mut self, ticket: Ticket, job: Task) {
         debug_assert!(self.unwatched);
-        self.dispatch.number_next(ticket.seq());
-        self.tell_of(ticket.class(), job, None);
+        if self.may_be_lone(ticket.class()) {
+            self.classes[ticket.class().index()].queued_by = Reason::Submitted;
+            self.lone = Some((ticket, job));
+            let _ = self.call();
+        } else {
+            if self.lone.is_some() && !planted(Plant::OvertakesTheLone) {
+                self.take_in(None);
+            }
+            self.dispatch.number_next(ticket.seq());
+            self.tell_of(ticket.class(), job, None);
+        }
         if self.is_watched() {
             self.watches();
         }
+    }
+
+    /// Whether there is nothing but this closure, and a thread that sits, may be called, and can begin it when it comes.
+    fn may_be_lone(&self, class: ClassId) -> bool {
+        let nobody_else = self.on_the_way == 0 && self.credits.is_empty() && self.guard.is_none();
+        self.plainly_next
+            && nobody_else
+            && !self.bench.is_empty()
+            && self.lone.is_none()
+            && self.dispatch.may_enter(class)
+    }
+
+    /// The closure for which a thread is on its way, and of which the policy has not been told.
+    pub(in crate::pool) fn lone(&self) -> Option<ClassId> {
+        self.lone.as_ref().map(|(ticket, _)| ticket.class())
     }
 
     /// Whether the policy may be told of a closure that is put down where nobody watches: nobody begins closures without

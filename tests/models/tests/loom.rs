@@ -62,6 +62,7 @@ macro_rules! models {
 models! {
     submit_while_the_only_thread_sits_down: Throttled Eager;
     submit_while_another_submits: Throttled Eager;
+    submit_beside_a_lone_closure: Throttled;
     submit_while_the_last_of_two_threads_sits_down: Throttled Eager;
     submit_while_the_last_thread_is_on_its_way: Throttled Eager;
     submit_while_the_poll_ends: Throttled;
@@ -175,6 +176,15 @@ fn submit_while_another_submits(calls: Calls) {
     };
     assert_eq!(pool.submit(A, || 1).unwrap().join().unwrap(), 1);
     assert_eq!(other.join().unwrap(), 2);
+    ends_clean(&pool);
+}
+
+/// A thread sits and is called for the second closure; the third comes before that thread, or after.
+fn submit_beside_a_lone_closure(calls: Calls) {
+    let pool = pool(calls, 2, Ceiling::Threads(2), |b| b);
+    assert_eq!(pool.submit(A, || 1).unwrap().join().unwrap(), 1);
+    let (second, third) = (pool.submit(A, || 2).unwrap(), pool.submit(A, || 3).unwrap());
+    assert_eq!((second.join().unwrap(), third.join().unwrap()), (2, 3));
     ends_clean(&pool);
 }
 
@@ -561,7 +571,7 @@ fn pass_while_a_snapshot_is_taken(calls: Calls) {
 }
 
 /// Each mistake, and a model that must find it.
-const PLANTS: [(Plant, &str); 16] = [
+const PLANTS: [(Plant, &str); 17] = [
     (Plant::PublishesBlindly, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::IsAlwaysOnItsWay, "submit_while_the_only_thread_sits_down::Throttled"),
     (Plant::EndsEarly, "start_while_the_ceiling_is_lowered::Throttled"),
@@ -577,6 +587,7 @@ const PLANTS: [(Plant, &str); 16] = [
     (Plant::KeepsHeldBack, "pass_until_stuck_beside_the_guard::Throttled"),
     (Plant::ArrivesBesideLicences, "pass_until_stuck_beside_the_guard::Throttled"),
     (Plant::ComesBackAlone, "pass_while_a_snapshot_is_taken::Throttled"),
+    (Plant::OvertakesTheLone, "submit_beside_a_lone_closure::Throttled"),
     (Plant::ComesUnheard, "submit_while_another_submits::Throttled"),
 ];
 

@@ -86,7 +86,7 @@ fn pct_orders() {
 }
 
 /// Every mistake that can be planted.
-const PLANTS: [Plant; 16] = [
+const PLANTS: [Plant; 17] = [
     Plant::PublishesBlindly,
     Plant::IsAlwaysOnItsWay,
     Plant::EndsEarly,
@@ -102,6 +102,7 @@ const PLANTS: [Plant; 16] = [
     Plant::KeepsHeldBack,
     Plant::ArrivesBesideLicences,
     Plant::ComesBackAlone,
+    Plant::OvertakesTheLone,
     Plant::ComesUnheard,
 ];
 
