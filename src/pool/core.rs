@@ -7,6 +7,7 @@
 
 mod guard;
 mod licensed;
+mod lone;
 mod seats;
 #[cfg(test)]
 mod tests;
@@ -497,25 +498,6 @@ impl Core {
         self.seats[seat as usize].badge = Some(badge);
         self.tell(Event::ThreadStarted { thread: badge }, Some(badge));
         self.settle(seat, badge)
-    }
-
-    /// The called thread and the closure for which it was called are told of in one step, or the closure alone is.
-    #[inline]
-    fn enter(&mut self, seat: u32, ticket: Ticket, job: Task) -> Option<(ClassId, Task)> {
-        let class = ticket.class();
-        self.dispatch.number_next(ticket.seq());
-        match self.dispatch.enter(class, job) {
-            Ok((badge, job)) => {
-                self.seats[seat as usize].badge = Some(badge);
-                self.note_start(class);
-                self.seats[seat as usize].since = self.started;
-                Some((class, job))
-            }
-            Err(job) => {
-                self.tell_of(class, job, None);
-                None
-            }
-        }
     }
 
     /// Step `Finish`: a closure has ended; the thread asks for its next.

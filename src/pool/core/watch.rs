@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Core, Note, Phase};
 use crate::ids::{ClassId, ThreadId};
-use crate::policy::dispatch::{Event, Ticket};
+use crate::policy::dispatch::Event;
 use crate::pool::Calls;
 use crate::pool::reason::Reason;
 use crate::pool::sync::{Deadline, Plant, planted, processor};
@@ -103,48 +103,6 @@ impl Core {
         self.classes[class.index()].queued_by = Reason::Submitted;
         self.tell(Event::Submit { class, job }, teller);
         debug_assert!(self.answer.given_back.is_none(), "only classes without a bound use the inbox");
-    }
-
-    /// After step `Number`, of a producer who found that nobody watches: the policy is told of the closure at once.
-    /// The inbox stays marked unwatched, unless somebody comes now who watches.
-    pub(in crate::pool) fn told_at_once(&mut self, ticket: Ticket, job: Task) {
-        debug_assert!(self.unwatched);
-        if self.may_be_lone(ticket.class()) {
-            self.classes[ticket.class().index()].queued_by = Reason::Submitted;
-            self.lone = Some((ticket, job));
-            let _ = self.call();
-        } else {
-            if self.lone.is_some() && !planted(Plant::OvertakesTheLone) {
-                self.take_in(None);
-            }
-            self.dispatch.number_next(ticket.seq());
-            self.tell_of(ticket.class(), job, None);
-        }
-        if self.is_watched() {
-            self.watches();
-        }
-    }
-
-    /// Whether there is nothing but this closure, and a thread that sits, may be called, and can begin it when it comes.
-    fn may_be_lone(&self, class: ClassId) -> bool {
-        let nobody_else = self.on_the_way == 0 && self.credits.is_empty() && self.guard.is_none();
-        self.plainly_next
-            && nobody_else
-            && !self.bench.is_empty()
-            && self.lone.is_none()
-            && self.dispatch.may_enter(class)
-    }
-
-    /// The closure for which a thread is on its way, and of which the policy has not been told.
-    pub(in crate::pool) fn lone(&self) -> Option<ClassId> {
-        self.lone.as_ref().map(|(ticket, _)| ticket.class())
-    }
-
-    /// Whether the policy may be told of a closure that is put down where nobody watches: nobody begins closures without
-    /// asking, and it is true still that nobody watches.
-    #[inline]
-    pub(in crate::pool) fn may_be_told_at_once(&self) -> bool {
-        self.licensed.is_empty() && !self.is_watched()
     }
 
     /// Where the system refused every thread before, nobody comes for what waits. Perhaps it does not refuse now.

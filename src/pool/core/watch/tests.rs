@@ -217,42 +217,6 @@ fn a_producer_is_told_to_look_after_its_closure_once_and_only_where_nobody_watch
 }
 
 #[test]
-fn the_policy_is_told_at_once_where_nobody_watches_and_nobody_has_a_licence() {
-    let mut stage = Stage::of(4, &[None]);
-    for (closures, called, watched) in [(1, vec![0], false), (2, vec![1], true)] {
-        assert!(stage.core.may_be_told_at_once());
-        let ticket = stage.put(A);
-        assert_eq!(ticket.seq() + 1, closures as u64);
-        assert_eq!(stage.called(), called);
-        assert_eq!((stage.core.dispatch.waiting_items(), stage.core.doorstep.is_rung()), (closures, false));
-        assert_eq!(stage.core.unwatched, !watched, "two are on their way");
-    }
-    assert!(!stage.core.may_be_told_at_once());
-    assert!(!stage.leave(A), "that somebody watches is known there");
-    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (2, 3), "it stays for them");
-    assert_eq!((stage.comes(0), stage.comes(1)), (Some(A), Some(A)));
-    assert_eq!(stage.called(), [2]);
-    // It is believed that nobody watches, and somebody does: then it stays in the inbox too.
-    stage.core.limit_runnable(2);
-    assert!(stage.core.unwatched && !stage.core.may_be_told_at_once());
-    stage.put(A);
-    assert!(!stage.core.unwatched);
-    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (1, 2));
-}
-
-#[test]
-fn beside_a_licence_nothing_is_told_at_once() {
-    let mut stage = Stage::two_and_a_guard(8);
-    stage.put(A);
-    assert_eq!(stage.ends(0), Some(A));
-    assert!(stage.core.licence(0).is_some());
-    stage.core.guard = None;
-    assert!(!stage.core.is_watched() && !stage.core.may_be_told_at_once());
-    stage.core.revoke();
-    assert!(stage.core.may_be_told_at_once());
-}
-
-#[test]
 fn after_a_stop_nobody_is_told_of_anything() {
     let mut stage = Stage::of(2, &[None]);
     let untold = stage.leave(A);
