@@ -20,6 +20,18 @@ peers *ARGS:
 pool-peers *ARGS:
     cargo run --release --manifest-path benches/pool-peers/Cargo.toml --target-dir target/pool-peers -- {{ARGS}}
 
+# Instructions to hand over a closure that comes alone (callgrind): AtqPool, and a pool that wakes a thread on every submission
+pool-instructions:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --release --manifest-path benches/pool-peers/Cargo.toml --target-dir target/pool-peers
+    cd target/pool-peers
+    for pool in ours notify; do
+        valgrind --quiet --tool=callgrind --callgrind-out-file=$pool.callgrind release/alone $pool 2000
+        callgrind_annotate --inclusive=yes --show-percs=no $pool.callgrind 2> /dev/null |
+            awk -v pool=$pool '/alone::submit \[/ { gsub(",", "", $1); print pool ": " $1 / 2000 " instructions a closure"; exit }'
+    done
+
 # `atqsim watch` in tmux: keys are sent, the screen is captured and must say what they do; DIR keeps the captures
 watch-tmux *DIR:
     cargo build --release --quiet && .ci/watch-tmux {{DIR}}

@@ -9,7 +9,7 @@ mod both;
 
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, OnceLock, Weak, mpsc};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak, mpsc};
 use std::time::Duration;
 
 use atqsim::ids::ClassId;
@@ -30,6 +30,7 @@ fn rules(pool_size: u32, runnable_limit: u32, caps: &[Option<u32>]) -> Rules {
 }
 
 both!(
+    a_class_at_its_ceiling_keeps_nobody_out_however_many_wait,
     every_closure_runs_once_ceilings_hold_and_the_log_replays,
     the_work_is_conserved_one_class_cannot_take_what_is_kept_from_it,
     blocked_threads_let_others_run_and_runnable_ones_do_not,
@@ -426,4 +427,26 @@ fn threads_ask_for_short_turns_and_keep_what_they_have_that_is_shorter() {
     let inner = AtqPool::builder().threads(1).slice(millisecond / 5).class("a", Ceiling::None).build().unwrap();
     let inherited = inner.submit(A, move || turns_of(AtqPool::builder().threads(1))).unwrap().join().unwrap();
     assert_eq!(inherited, 200_000);
+}
+
+/// Closures of a class with a bound are told to the policy at once, others may lie in the inbox.
+fn a_class_at_its_ceiling_keeps_nobody_out_however_many_wait(calls: Calls) {
+    let capped = Class::new("capped").ceiling(Ceiling::Threads(1)).max_waiting(1_000);
+    let builder = AtqPool::builder().calls(calls).threads(1).class_with(capped);
+    let pool = builder.class("free", Ceiling::None).build().unwrap();
+    let (open, gate) = std::sync::mpsc::channel::<()>();
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let closure = |class: ClassId| {
+        let begun = Arc::clone(&begun);
+        move || begun.lock().unwrap().push(class)
+    };
+    pool.spawn(A, move || gate.recv().unwrap()).unwrap();
+    for class in [A; 100].into_iter().chain([B; 2]) {
+        pool.spawn(class, closure(class)).unwrap();
+    }
+    open.send(()).unwrap();
+    assert!(pool.shutdown().is_clean());
+    let begun = begun.lock().unwrap();
+    let last = begun.iter().rposition(|class| *class == B);
+    assert!(begun.len() == 102 && last < Some(4), "{begun:?}");
 }

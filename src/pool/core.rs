@@ -161,8 +161,10 @@ pub(super) struct Core {
     tells_all: bool,
     /// Events need not be told one by one.
     plainly_next: bool,
+    /// Whose turn it is where closures wait in the policy and others lie on the belt.
+    belt_is_next: bool,
     /// A closure of which the policy has not been told, because a thread was called for it and nothing else waits. No
-    /// licence is valid meanwhile.
+    /// licence is valid meanwhile, and nothing comes to wait before it is told.
     lone: Option<(Ticket, Task)>,
     /// Threads that were called, or are being created, and have not come yet.
     pub(super) on_the_way: u32,
@@ -267,6 +269,7 @@ impl Core {
             licensed: Vec::new(),
             unwatched: true,
             plainly_next: false,
+            belt_is_next: false,
             tells_all: rules.order != Order::Port || rules.classes.iter().any(has_long_turns),
             lone: None,
             on_the_way: 0,
@@ -526,6 +529,14 @@ impl Core {
             self.comes = true;
             while self.take_in(None) {}
             self.comes = false;
+        } else if self.plainly_next && self.dispatch.waiting_items() > 0 {
+            // What waits in the policy and what lies on the belt take turns: a class at its ceiling keeps nobody out.
+            self.belt_is_next = !self.belt_is_next;
+            if self.belt_is_next {
+                self.comes = true;
+                self.take_in(None);
+                self.comes = false;
+            }
         }
         self.tell(Event::Finishes { thread: badge }, Some(badge));
         self.settle(seat, badge)

@@ -1,7 +1,7 @@
 //! Where closures are put that the policy has not been told of yet.
 //!
-//! A producer holds the inbox's lock for one push, never the pool's: so producers do not wait for the policy, nor it for
-//! them. It is not a queue with an order of its own: whoever holds the pool's lock next tells the policy of the closures
+//! A producer holds the inbox's lock for one push, and waits for the pool's only where nobody else would look after what he
+//! brings: so producers do not wait for the policy, nor it for them. It is not a queue with an order of its own: whoever holds the pool's lock next tells the policy of the closures
 //! in the order in which they came. Used with throttled calls only. Called by the pool.
 
 use crossbeam::utils::CachePadded;

@@ -39,8 +39,8 @@ impl Shared {
         if unwatched { self.look_after(ticket) } else { Ok(ticket) }
     }
 
-    /// Nobody watches the inbox, it seems. Where that is so, and the core's lock is free, the closure does not go there: the
-    /// policy is told of it at once, which takes half as long.
+    /// Nobody watches the inbox, it seems. Where that is so, and the core's lock is free, the closure does not go there, which
+    /// takes half as long.
     #[inline(never)]
     fn tell(self: &Arc<Shared>, class: ClassId, job: Task) -> Result<Ticket, SpawnError> {
         if let Some(mut core) = self.core.try_lock()

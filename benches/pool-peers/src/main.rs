@@ -67,7 +67,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     if (0.05..=3600.0).contains(&number) { Ok(number) } else { Err("allowed: 0.05 to 3600".to_string()) }
 }
 
-/// Ours, every peer of the issue, and two more: the waker, and tokio with fewer semaphores.
+/// Ours, and every peer: uncapped, capped, and the waker.
 fn contenders(only: &[String]) -> Vec<Contender> {
     let mut all = works::few();
     all.extend([

@@ -76,8 +76,8 @@ impl<J> Dispatch<J> {
         Ok((thread, job))
     }
 
-    /// Whether the case is plain in which an item of `class` and a thread of its own come in one step: nothing waits, no
-    /// other thread is idle or being created, and no limit is reached.
+    /// Whether the case is plain in which an item of `class` and a thread of its own come in one step: nothing waits in any
+    /// class, no other thread is idle or being created, and no limit is reached.
     #[must_use]
     #[inline]
     pub fn may_enter(&self, class: ClassId) -> bool {
@@ -87,7 +87,7 @@ impl<J> Dispatch<J> {
             Kind::WorkQueue { cap, .. } => state.counts.granted < cap,
         };
         let nobody_else = self.idle.is_empty() && self.starting == 0;
-        let nothing_else = self.order == Order::Port && self.port.is_empty() && state.counts.waiting == 0;
+        let nothing_else = self.order == Order::Port && self.port.is_empty() && self.waiting == 0;
         below_cap && nobody_else && nothing_else && self.live < self.goal && self.runnable < self.runnable_limit
     }
 

@@ -52,6 +52,7 @@ impl Core {
 
     /// The thread on `seat` stands guard: it sits, and looks again after a while.
     pub(in crate::pool) fn stand_guard(&mut self, seat: u32) {
+        debug_assert!(self.lone.is_none() || self.on_the_way > 0, "a closure was kept, and nobody comes");
         self.hear();
         self.guard = Some(Guard { seat, started: self.started, waiting: self.backlog(), looked: Moment::now() });
         self.take_seat(seat);

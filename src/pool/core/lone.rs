@@ -1,9 +1,9 @@
-//! A closure that comes while nobody watches the inbox: the policy is told of it at once; or, where there is nothing else, it
-//! is kept for the thread that is called for it.
+//! A closure that comes while nobody watches the inbox: the policy is told of it at once; or, where nothing else waits, it is
+//! kept for the thread that is called for it.
 //!
 //! Throttled calls only. It is how closures that come one at a time start soon: what is done here lies between each of them
-//! and its thread. Not a rule of its own: what is kept is begun by whoever comes first, as if it lay in the inbox. Called by
-//! `submit` and by the rest of `core`.
+//! and its thread. Not a rule of its own: what is kept is begun by whoever asks first. Called by `submit` and by the rest of
+//! `core`.
 
 use super::Core;
 use crate::ids::ClassId;
@@ -13,7 +13,7 @@ use crate::pool::sync::{Plant, planted};
 use crate::pool::task::Task;
 
 impl Core {
-    /// After step `Number`, of a producer who found that nobody watches: the policy is told of the closure at once.
+    /// After step `Number`, of a producer who found that nobody watches: the closure is kept, or the policy told of it.
     /// The inbox stays marked unwatched, unless somebody comes now who watches.
     pub(in crate::pool) fn told_at_once(&mut self, ticket: Ticket, job: Task) {
         debug_assert!(self.unwatched);

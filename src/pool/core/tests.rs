@@ -208,6 +208,21 @@ fn what_no_thread_has_room_for_stays_where_it_is() {
     assert_eq!(stage.ends(1), Some(A));
 }
 
+/// The policy is told at once of what has a bound; what has none may come later and lie in the inbox.
+#[test]
+fn what_waits_in_the_policy_and_what_lies_in_the_inbox_take_turns() {
+    let mut stage = Stage::of(1, &[Some(1), None]);
+    stage.busy(&[A]);
+    for _ in 0..4 {
+        assert!(stage.core.submit(A, Task::new(|| ())).is_ok());
+    }
+    stage.put(B);
+    stage.put(B);
+    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.backlog()), (4, 6));
+    let order: Vec<_> = std::iter::from_fn(|| stage.ends(0)).collect();
+    assert_eq!(order, [B, A, B, A, A, A]);
+}
+
 #[test]
 fn a_closure_that_was_handed_to_a_thread_runs_also_after_the_stop() {
     let mut stage = Stage::of(2, &[None, Some(1)]);

@@ -127,6 +127,7 @@ impl Core {
         while !self.is_watched() {
             let lying = self.belt.lock();
             if lying.len() == 0 && self.doorstep.publish(true) {
+                debug_assert!(self.lone.is_none() || self.on_the_way > 0, "a closure was kept, and nobody comes");
                 self.unwatched = true;
                 return;
             }
@@ -150,7 +151,7 @@ impl Core {
             || (!self.dispatch.has_room_for_a_thread() && counts.goal_threads > 0)
     }
 
-    /// The caller watches the inbox from now on.
+    /// Somebody watches the inbox from now on: the caller, or whom he has called.
     pub(super) fn watches(&mut self) {
         if self.unwatched {
             self.unwatched = !self.doorstep.publish(false);

@@ -3,6 +3,7 @@
 use super::super::tests::{A, B, Stage};
 use super::*;
 use crate::ids::ThreadId;
+use crate::pool::snapshot::Snapshot;
 
 #[test]
 fn the_policy_is_told_at_once_where_nobody_watches_and_nobody_has_a_licence() {
@@ -45,6 +46,9 @@ fn a_closure_that_comes_alone_is_kept_for_the_thread_that_is_called_for_it() {
     stage.put(B);
     assert_eq!((stage.core.lone(), stage.core.dispatch.waiting_items(), stage.core.backlog()), (Some(B), 0, 1));
     assert!(stage.core.unwatched, "another could be called");
+    let seen = Snapshot::of(&stage.core);
+    assert_eq!((seen.queued, seen.classes[0].queued.now, seen.classes[1].queued.now), (1, 0, 1));
+    assert_eq!(seen.classes[1].queued.by, Reason::Submitted);
     let called = stage.called();
     assert_eq!((called.len(), stage.core.on_the_way), (1, 1));
     assert_eq!(stage.comes(called[0]), Some(B));
@@ -82,6 +86,14 @@ fn a_closure_is_kept_only_where_it_is_alone_and_its_thread_could_begin_it() {
     assert!(!kept(|stage| stage.core.bench.clear()), "nobody sits");
     assert!(!kept(|stage| stage.busy(&[A])), "the ceiling is reached");
     assert!(!kept(|stage| _ = stage.put(B)), "another is kept");
+    // Who waits at his ceiling has no packet in the port. A thread that finishes would always find him, and never look
+    // for what is kept.
+    let mut stage = two_sit(4, &[Some(1), None]);
+    stage.busy(&[A]);
+    stage.put(A);
+    assert_eq!((stage.core.dispatch.waiting_items(), stage.core.dispatch.counts().packets), (1, 0));
+    stage.put(B);
+    assert_eq!((stage.core.lone(), stage.called().len()), (None, 1));
 }
 
 #[test]
