@@ -29,7 +29,7 @@ pool-instructions:
     for pool in ours notify; do
         valgrind --quiet --tool=callgrind --callgrind-out-file=$pool.callgrind release/alone $pool 2000
         callgrind_annotate --inclusive=yes --show-percs=no $pool.callgrind 2> /dev/null |
-            awk -v pool=$pool '/alone::submit \[/ { gsub(",", "", $1); print pool ": " $1 / 2000 " instructions a closure"; exit }'
+            awk -v pool=$pool '/alone::submit \[/ && !seen++ { gsub(",", "", $1); print pool ": " $1 / 2000 " instructions a closure" }'
     done
 
 # `atqsim watch` in tmux: keys are sent, the screen is captured and must say what they do; DIR keeps the captures
