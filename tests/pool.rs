@@ -429,24 +429,28 @@ fn threads_ask_for_short_turns_and_keep_what_they_have_that_is_shorter() {
     assert_eq!(inherited, 200_000);
 }
 
-/// Closures of a class with a bound are told to the policy at once, others may lie in the inbox.
+/// Closures of a class with a bound are told to the policy at once, others may lie in the inbox; also where every event is
+/// told by itself, for a log.
 fn a_class_at_its_ceiling_keeps_nobody_out_however_many_wait(calls: Calls) {
-    let capped = Class::new("capped").ceiling(Ceiling::Threads(1)).max_waiting(1_000);
-    let builder = AtqPool::builder().calls(calls).threads(1).class_with(capped);
-    let pool = builder.class("free", Ceiling::None).build().unwrap();
-    let (open, gate) = std::sync::mpsc::channel::<()>();
-    let begun = Arc::new(Mutex::new(Vec::new()));
-    let closure = |class: ClassId| {
-        let begun = Arc::clone(&begun);
-        move || begun.lock().unwrap().push(class)
-    };
-    pool.spawn(A, move || gate.recv().unwrap()).unwrap();
-    for class in [A; 100].into_iter().chain([B; 2]) {
-        pool.spawn(class, closure(class)).unwrap();
+    for is_logged in [false, true] {
+        let capped = Class::new("capped").ceiling(Ceiling::Threads(1)).max_waiting(1_000);
+        let builder = AtqPool::builder().calls(calls).threads(1).class_with(capped).class("free", Ceiling::None);
+        let builder = if is_logged { builder.log_decisions(1_000) } else { builder };
+        let pool = builder.build().unwrap();
+        let (open, gate) = mpsc::channel::<()>();
+        let begun = Arc::new(Mutex::new(Vec::new()));
+        let closure = |class: ClassId| {
+            let begun = Arc::clone(&begun);
+            move || begun.lock().unwrap().push(class)
+        };
+        pool.spawn(A, move || gate.recv().unwrap()).unwrap();
+        for class in [A; 100].into_iter().chain([B; 2]) {
+            pool.spawn(class, closure(class)).unwrap();
+        }
+        open.send(()).unwrap();
+        assert!(pool.shutdown().is_clean());
+        let begun = begun.lock().unwrap();
+        let last = begun.iter().rposition(|class| *class == B);
+        assert!(begun.len() == 102 && last < Some(4), "logged: {is_logged}: {begun:?}");
     }
-    open.send(()).unwrap();
-    assert!(pool.shutdown().is_clean());
-    let begun = begun.lock().unwrap();
-    let last = begun.iter().rposition(|class| *class == B);
-    assert!(begun.len() == 102 && last < Some(4), "{begun:?}");
 }

@@ -529,7 +529,7 @@ impl Core {
             self.comes = true;
             while self.take_in(None) {}
             self.comes = false;
-        } else if self.plainly_next && self.dispatch.waiting_items() > 0 {
+        } else if self.habits.calls == Calls::Throttled && self.dispatch.waiting_items() > 0 {
             // What waits in the policy and what lies on the belt take turns: a class at its ceiling keeps nobody out.
             self.belt_is_next = !self.belt_is_next;
             if self.belt_is_next {
